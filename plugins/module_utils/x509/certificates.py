@@ -22,7 +22,7 @@ try:
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
     from cryptography.x509.oid import ExtendedKeyUsageOID
-except ImportError:  # see the package's docstring
+except ImportError:  # modules must import without it; run.py says what is missing
     pass
 
 #: How far a certificate's beginning lies in the past, for sites whose clocks are slow.

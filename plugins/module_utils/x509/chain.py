@@ -24,7 +24,7 @@ try:
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
     from cryptography.x509.oid import SignatureAlgorithmOID
     from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
-except ImportError:  # see the package's docstring
+except ImportError:  # modules must import without it; run.py says what is missing
     pass
 
 #: Most certificates in a path, leaf and anchor included.

@@ -13,7 +13,7 @@ from . import keys, names, pem, rules
 try:
     from cryptography import x509
     from cryptography.hazmat.primitives import serialization
-except ImportError:  # see the package's docstring
+except ImportError:  # modules must import without it; run.py says what is missing
     pass
 
 

@@ -20,7 +20,7 @@ from ..errors import InputError, raise_all
 try:
     from cryptography import x509
     from cryptography.x509.oid import NameOID
-except ImportError:  # see the package's docstring
+except ImportError:  # modules must import without it; run.py says what is missing
     pass
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")

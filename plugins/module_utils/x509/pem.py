@@ -14,7 +14,7 @@ from ..errors import InputError
 try:
     from cryptography import x509
     from cryptography.hazmat.primitives import serialization
-except ImportError:  # see the package's docstring
+except ImportError:  # modules must import without it; run.py says what is missing
     pass
 
 #: Labels that hold a plain certificate; the second is the older name of the first.

@@ -21,7 +21,7 @@ try:
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
     from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
-except ImportError:  # see the package's docstring
+except ImportError:  # modules must import without it; run.py says what is missing
     pass
 
 if TYPE_CHECKING:

@@ -1,0 +1,56 @@
+# Copyright (c) 2026 multisite.skupper_tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plan, then apply; and plan anew where another writer came in between."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Callable
+
+from ..errors import SiteConflict, raise_all
+from ..plan import Change, Observed, Plan
+from ..sites.base import Site
+
+ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class Done:
+    """What was changed (in check mode: would be), and how the plan saw the site before."""
+
+    changes: tuple[Change, ...]
+    seen: Mapping[tuple[str, str], Observed]
+
+
+def apply_plan(site: Site, planned: Callable[[], tuple[Plan, Mapping[tuple[str, str], Observed]]], check: bool) -> Done:
+    """Apply what the plan says, all refusals before the first write.
+
+    A conflict means that somebody wrote in between: what stands there now is read and planned again, so that two
+    runs at once end in the same state.
+
+    Args:
+        planned: reads the site and returns the plan and what it was made from.
+        check: True to write nothing.
+
+    Raises:
+        SkupperTlsError: the plan's problems, all of them; or the last conflict.
+    """
+    written: list[Change] = []
+    if not check:
+        site.tidy()
+    for attempt in range(ATTEMPTS):
+        result, seen = planned()
+        raise_all(problem.at(site.address.name) for problem in result.problems)
+        if check:
+            return Done(result.changes, seen)
+        try:
+            for change in result.changes:
+                site.apply(change)
+                written.append(change)
+            return Done(tuple(written), seen)
+        except SiteConflict as error:
+            if attempt == ATTEMPTS - 1:
+                raise error.at(site.address.name) from None
+    raise AssertionError("unreachable")

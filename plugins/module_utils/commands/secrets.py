@@ -1,0 +1,190 @@
+# Copyright (c) 2026 multisite.skupper_tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command behind the module ``secrets``: the identically named secrets of a site, from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..errors import SiteError, StoreError, raise_all
+from ..plan import Observed, Plan, diff, plan
+from ..sites.base import Site
+from ..skupper.desired import SECRET_TYPE, Item, SiteKind, profile_name, secret_items, secret_names
+from ..skupper.services import Service, Tls, secret_pairs
+from ..stores import records
+from ..stores.base import Store
+from . import summaries
+from .applying import apply_plan
+from .context import (
+    Context,
+    issued_results,
+    known_site,
+    open_site,
+    open_store,
+    passphrase,
+    pending_certificates,
+    site_services,
+)
+
+
+def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """Make the site hold the pairs of secrets of the services, or not.
+
+    Raises:
+        SkupperTlsError: the site, the store or an option is not in order. Nothing was written if it was refused.
+    """
+    services = site_services(params, context)
+    known = settled_secrets(services, params, context) if params["state"] == "present" else None
+    if known is not None:
+        return {"changed": False, "settled": True, "version": known["version"], "secrets": known["secrets"]}
+    site = open_site(params, context)
+    kind = site.kind()
+    wanted = secret_names(services, kind)
+    if params["state"] == "absent":
+        return _absent(site, services, wanted, params, context)
+    desired, _revisions = desired_secrets(services, kind, params, context)
+
+    def planned() -> tuple[Plan, Mapping[tuple[str, str], Observed]]:
+        seen = site.observe(wanted, [])
+        return plan(desired, seen, params["adopt"]), seen
+
+    done = apply_plan(site, planned, context.check)
+    changed = bool(done.changes)
+    holds = site.observe(wanted, []) if changed and not context.check else done.seen
+    result: dict[str, Any] = {
+        "changed": changed,
+        "version": kind.version,
+        "secrets": secret_summaries(holds, services, kind, context),
+    }
+    if changed:
+        result["diff"] = diff(done.changes, summaries.described)
+        result["to_do"] = site.after_change()
+    return result
+
+
+def settled_secrets(
+    services: Iterable[Service], params: Mapping[str, Any], context: Context
+) -> Mapping[str, Any] | None:
+    """Return what site_info said earlier in this run, if it stands: the site holds what the store still holds.
+
+    It stands if every certificate has the revision that the site was compared with, and its authority too.
+    """
+    known = known_site(params)
+    compared = known["settled"]["secrets"] if known is not None else None
+    if not compared:
+        return None
+    current = {
+        str(entry.get("name")): [entry.get("revision"), entry.get("authority_revision")]
+        for entry in issued_results(params)
+        if not entry.get("changed") and not entry.get("failed")
+    }
+    names = {pair.server_secret for pair in secret_pairs(services)}
+    return known if all(name in compared and current.get(name) == compared[name] for name in names) else None
+
+
+def desired_secrets(
+    services: list[Service], kind: SiteKind, params: Mapping[str, Any], context: Context
+) -> tuple[list[Item], dict[str, list[int]]]:
+    """Return the secrets that the site must hold, and by name the revisions that they are made from.
+
+    Raises:
+        StoreError: the store cannot be read, or does not have a certificate.
+    """
+    store = open_store(params, context)
+    items: dict[tuple[str, str], Item] = {}
+    revisions: dict[str, list[int]] = {}
+    for pair in secret_pairs(services):
+        provides = any(service.provides and service.tls == pair for service in services)
+        pending = pending_certificates(params, context).get(pair.server_secret)
+        if pending:
+            made = stand_ins(pair, kind, provides, pending)
+        else:
+            issued = _issued(store, pair, params, context)
+            revisions[pair.server_secret] = list(issued.revisions)
+            made = secret_items(pair, issued.material, kind, provides)
+        items.update((item.key, item) for item in made)
+    return list(items.values()), revisions
+
+
+def _issued(store: Store, pair: Tls, params: Mapping[str, Any], context: Context) -> records.Issued:
+    issued = records.issued(store, pair.server_secret, params["network"], passphrase(params))
+    if issued is None:
+        raise StoreError(
+            f"the store has no certificate {pair.server_secret}",
+            site=context.host,
+            field="store",
+            found=store.describe(),
+            remedy="Run the step issue first",
+        )
+    return issued
+
+
+def stand_ins(pair: Tls, kind: SiteKind, provides: bool, pending: Mapping[str, Any]) -> list[Item]:
+    """Return stand-ins for the secrets of a certificate that is still to be issued; each differs from all there is."""
+    shown = {key: pending[key] for key in ("subject", "alternative_names", "not_after", "sha256") if key in pending}
+    full = {"tls.crt": [shown], "tls.key": "present", "ca.crt": "from the authority"}
+    ca_only = {"tls.crt": "empty", "tls.key": "empty", "ca.crt": "from the authority"}
+    extra = {"type": SECRET_TYPE} if (kind.family, kind.version) == ("kubernetes", "v2") else {}
+    items = [
+        Item("Secret", pair.server_secret, {**extra, "pending": full}),
+        Item("Secret", pair.ca_secret, {**extra, "pending": ca_only}),
+    ]
+    if kind.family == "system" and provides:
+        items.append(Item("Secret", profile_name(pair), {"pending": ca_only}))
+    return items
+
+
+def secret_summaries(
+    holds: Mapping[tuple[str, str], Observed], services: Iterable[Service], kind: SiteKind, context: Context
+) -> dict[str, Any]:
+    """Return the summary of each secret that the services need, None for one that is not there."""
+    found: dict[str, Any] = {}
+    listed = list(services)
+    for pair in secret_pairs(listed):
+        addresses = [service.address for service in listed if service.tls.server_secret == pair.server_secret]
+        for name, role in ((pair.server_secret, "server"), (pair.ca_secret, "ca")):
+            observed = holds.get(("Secret", name))
+            found[name] = None
+            if observed is not None:
+                found[name] = summaries.secret(observed, kind, role, addresses, context.now)
+    return found
+
+
+def _absent(
+    site: Site, services: list[Service], wanted: list[str], params: Mapping[str, Any], context: Context
+) -> dict[str, Any]:
+    kind = site.kind()
+    users = _users(site.observe([], kind.kinds), set(wanted))
+    raise_all(
+        SiteError(
+            f"the secret {name} is still used by {user}: without it the site's router stops working",
+            site=context.host,
+            field=f"Secret/{name}",
+            remedy="Remove the service first (module service, state: absent)",
+        )
+        for user, name in users
+    )
+    keys = [("Secret", name) for name in wanted]
+
+    def planned() -> tuple[Plan, Mapping[tuple[str, str], Observed]]:
+        seen = site.observe(wanted, [])
+        return plan([], seen, params["adopt"], keys), seen
+
+    done = apply_plan(site, planned, context.check)
+    result: dict[str, Any] = {"changed": bool(done.changes), "version": kind.version, "secrets": {}}
+    if done.changes:
+        result["diff"] = diff(done.changes, summaries.described)
+        result["to_do"] = site.after_change()
+    return result
+
+
+def _users(observed: Mapping[tuple[str, str], Observed], secrets: set[str]) -> list[tuple[str, str]]:
+    users = []
+    for (kind, name), item in observed.items():
+        content = item.content.get("spec") or item.content
+        for field in ("tlsCredentials", "tlsCertAuthority"):
+            if content.get(field) in secrets:
+                users.append((f"{kind} {name}", str(content[field])))
+    return users

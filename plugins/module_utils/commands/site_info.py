@@ -1,0 +1,273 @@
+# Copyright (c) 2026 multisite.skupper_tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command behind the module ``site_info``: reads a site and judges it, changing nothing and never failing.
+
+What is wrong comes back as findings, so that one play finds the problems of all sites before it stops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Callable
+
+from ..errors import SkupperTlsError
+from ..plan import Observed, plan
+from ..sites.base import Health, Site
+from ..sites.kubernetes import is_ready
+from ..skupper import checks
+from ..skupper.checks import ERROR, WARNING, Finding
+from ..skupper.desired import Item, SiteKind, secret_names, site_problems
+from ..skupper.services import Service, secret_pairs
+from .context import Context, known_site, open_site, site_services
+from .secrets import desired_secrets, secret_summaries, stand_ins
+from .service import desired_items, expose_plan, remembering
+
+
+def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """Return what the site holds, and what is wrong with it."""
+    known = known_site(params)
+    if params["check"] == "verify" and known is not None and known["settled"]["services"]:
+        return {**known, "settled": True, "findings": known["settled"]["findings"]}
+    result: dict[str, Any] = {
+        "changed": False,
+        "site": context.host,
+        "platform": params.get("platform") or "kubernetes",
+        "namespace": params.get("namespace") or "",
+        "version": "",
+        "identity": "",
+        "controller": False,
+        "clock_offset": None,
+        "secrets": {},
+        "services": {},
+    }
+    findings: list[Finding] = []
+    try:
+        _read(params, context, result, findings)
+    except SkupperTlsError as error:
+        findings += checks.from_error(error, context.host)
+    result["reachable"] = not any(finding.check == "TLS101" for finding in findings)
+    result["findings"] = [finding.as_dict() for finding in checks.order(findings)]
+    return result
+
+
+def _read(params: Mapping[str, Any], context: Context, result: dict[str, Any], findings: list[Finding]) -> None:
+    services = _attempt(lambda: site_services(params, context), [], context.host, findings)
+    if not services and not findings and params["check"] != "verify":
+        findings.append(
+            Finding(
+                "TLS801",
+                ERROR,
+                context.host,
+                "services",
+                "no service is given",
+                "",
+                "Set skupper_tls_services for the group of the sites",
+            )
+        )
+    site = open_site(params, context)
+    kind = site.kind()
+    result["version"] = kind.version
+    if params["check"] == "secrets":
+        observed = site.observe(secret_names(services, kind), [])
+        result["secrets"] = secret_summaries(observed, services, kind, context)
+        return
+    preflight = params["check"] == "preflight"
+    if preflight:
+        _preflight(site, services, context, result, findings)
+        findings += [
+            found for error in site_problems(services, kind) for found in checks.from_error(error, context.host)
+        ]
+        if findings:
+            services = [service for service in services if not site_problems([service], kind)]
+    observed = _attempt(lambda: site.observe(secret_names(services, kind), kind.kinds), {}, context.host, findings)
+    summaries = secret_summaries(observed, services, kind, context)
+    result["secrets"] = summaries
+    desired = _attempt(lambda: desired_items(site, services, kind), [], context.host, findings)
+    result["services"] = {service.address: _service(service, observed) for service in services}
+    if preflight:
+        _look_ahead(services, desired, observed, kind, params, context, result, findings)
+    else:
+        findings += _verify(context.host, services, summaries, desired, observed, kind)
+
+
+def _look_ahead(
+    services: list[Service],
+    desired: list[Item],
+    observed: Mapping[tuple[str, str], Observed],
+    kind: SiteKind,
+    params: Mapping[str, Any],
+    context: Context,
+    result: dict[str, Any],
+    findings: list[Finding],
+) -> None:
+    """Plan both steps that write: what forbids them is a finding, and where nothing is to be done the site is settled.
+
+    What keeps the store from being read is told once for the network, by the try of the step issue.
+    """
+    try:
+        secrets, revisions = desired_secrets(services, kind, params, context)
+    except SkupperTlsError:
+        secrets, revisions = [], {}
+        for pair in secret_pairs(services):
+            provides = any(service.provides and service.tls == pair for service in services)
+            secrets += stand_ins(pair, kind, provides, {})
+    plans = (
+        plan(secrets, observed, params["adopt"]),
+        expose_plan(desired, observed, services, kind, params["adopt"], present=True),
+    )
+    problems = [problem for each in plans for problem in each.problems]
+    findings += [found for problem in problems for found in checks.from_error(problem, context.host)]
+    if not findings:
+        settled = [not each.changes for each in plans]
+        result["settled"] = {"secrets": revisions if settled[0] else {}, "services": all(settled)}
+        if all(settled):
+            verified = _verify(context.host, services, result["secrets"], desired, observed, kind)
+            result["settled"]["findings"] = [finding.as_dict() for finding in checks.order(verified)]
+
+
+def _attempt(read: Callable[[], Any], otherwise: Any, host: str, findings: list[Finding]) -> Any:
+    """Return what the call returns; where it fails, note why and go on, to find the other problems too."""
+    try:
+        return read()
+    except SkupperTlsError as error:
+        findings += checks.from_error(error, host)
+        return otherwise
+
+
+def _preflight(
+    site: Site, services: list[Service], context: Context, result: dict[str, Any], findings: list[Finding]
+) -> None:
+    now = context.now.timestamp()
+    health = _attempt(lambda: site.health(services, now), Health(identity=""), context.host, findings)
+    result["identity"] = health.identity
+    result["controller"] = health.controller
+    result["clock_offset"] = health.clock_offset
+    findings += [
+        Finding(
+            "TLS103",
+            ERROR,
+            context.host,
+            "",
+            f"not permitted: {permission}",
+            "",
+            "Grant it to the user of the site by a Role, or run as the user that owns the site",
+        )
+        for permission in health.missing_permissions
+    ]
+    findings += checks.clock_findings(context.host, health.clock_offset)
+
+
+def _verify(
+    host: str,
+    services: list[Service],
+    summaries: Mapping[str, Any],
+    desired: Iterable[Item],
+    observed: Mapping[tuple[str, str], Observed],
+    kind: SiteKind,
+) -> list[Finding]:
+    found = _secret_findings(host, services, summaries)
+    return found + _service_findings(host, services, desired, observed, kind)
+
+
+def _secret_findings(host: str, services: list[Service], summaries: Mapping[str, Any]) -> list[Finding]:
+    findings = []
+    for pair in secret_pairs(services):
+        findings += checks.secret_findings(host, pair.server_secret, summaries[pair.server_secret], "server")
+        findings += checks.secret_findings(host, pair.ca_secret, summaries[pair.ca_secret], "ca")
+    return findings
+
+
+def _service_findings(
+    host: str,
+    services: list[Service],
+    desired: Iterable[Item],
+    observed: Mapping[tuple[str, str], Observed],
+    kind: SiteKind,
+) -> list[Finding]:
+    wanted = remembering(desired, observed, services)
+    findings = []
+    for change in plan(wanted, observed, adopt=True).changes:
+        state = "missing" if change.action == "create" else "not as planned"
+        subject = f"{change.item.kind}/{change.item.name}"
+        findings.append(
+            Finding(
+                "TLS401",
+                ERROR,
+                host,
+                subject,
+                f"{change.item.kind} is {state}",
+                "",
+                "Run the step expose for this site",
+            )
+        )
+    unsettled = {finding.subject for finding in findings}
+    for key in _to_take_up(wanted, services, observed, kind):
+        if f"{key[0]}/{key[1]}" not in unsettled and not is_ready(key, observed.get(key)):
+            findings.append(_not_taken_up(host, key, observed[key]))
+    return findings
+
+
+def _to_take_up(
+    desired: Iterable[Item],
+    services: Iterable[Service],
+    observed: Mapping[tuple[str, str], Observed],
+    kind: SiteKind,
+) -> list[tuple[str, str]]:
+    if kind.family == "system":
+        return []  # a system site's files have no status
+    keys = [item.key for item in desired if item.kind in ("Listener", "Connector", "ServiceEntry")]
+    synced = [
+        ("ServiceEntry", service.address) for service in services if ("ServiceEntry", service.address) in observed
+    ]
+    return list(dict.fromkeys(keys + synced))
+
+
+def _not_taken_up(host: str, key: tuple[str, str], observed: Observed) -> Finding:
+    subject = f"{key[0]}/{key[1]}"
+    if key[0] == "ServiceEntry":
+        return Finding(
+            "TLS403",
+            WARNING,
+            host,
+            subject,
+            "the router has no bridges for the service yet",
+            "",
+            "If this stays, restart Deployment skupper-service-controller of the site",
+        )
+    conditions = observed.status.get("conditions") or []
+    bad = [entry for entry in conditions if entry.get("type") == "Configured" and entry.get("status") == "False"]
+    if bad:
+        return Finding(
+            "TLS403",
+            ERROR,
+            host,
+            subject,
+            "Skupper refuses it",
+            str(bad[0].get("message") or bad[0].get("reason") or ""),
+            "See the message of the condition",
+        )
+    return Finding(
+        "TLS403",
+        WARNING,
+        host,
+        subject,
+        "no Skupper controller has answered yet",
+        "no condition Configured",
+        "If this stays, check that the Skupper controller of the cluster runs",
+    )
+
+
+def _service(service: Service, observed: Mapping[tuple[str, str], Observed]) -> dict[str, Any]:
+    return {
+        "role": "provider" if service.provides else "consumer",
+        "ports": [port.port for port in service.ports],
+        "server_secret": service.tls.server_secret,
+        "ca_secret": service.tls.ca_secret,
+        "objects": sorted(
+            f"{kind}/{name}"
+            for (kind, name), item in observed.items()
+            if kind != "Secret"
+            and (name == service.address or item.labels.get("multisite.skupper-tls/address") == service.address)
+        ),
+    }

@@ -1,0 +1,85 @@
+# Copyright (c) 2026 multisite.skupper_tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every kind of site can do. Callers hold a site and call it; none asks which platform it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..plan import Change, Observed
+from ..skupper.desired import SiteKind
+from ..skupper.services import Service, Workload
+
+
+@dataclass(frozen=True)
+class SiteAddress:
+    """Which site is meant, as the inventory says it.
+
+    Attributes:
+        name: the inventory host name.
+        platform: kubernetes, linux, podman or docker.
+        namespace: the Kubernetes namespace, or the namespace of the system site.
+        version: ``v1`` or ``v2``, empty to find out.
+        data_home: of a system site, the folder that holds ``namespaces``; empty for Skupper's own default.
+        listener_host: of a system site, the address that its listeners bind.
+        network: the name of the network, for ownership.
+    """
+
+    name: str
+    platform: str
+    namespace: str
+    version: str = ""
+    data_home: str = ""
+    listener_host: str = "0.0.0.0"
+    network: str = "skupper"
+
+
+@dataclass(frozen=True)
+class Health:
+    """What a site says of itself.
+
+    Attributes:
+        identity: a text that only this site has, to recognise one site under two host names.
+        missing_permissions: verbs on resources that are needed and not granted.
+        clock_offset: seconds that the site's clock is ahead of ours, None if unknown.
+        controller: whether a Skupper controller is seen at work (it has written a status).
+        router_config: whether the router's configuration was found.
+    """
+
+    identity: str
+    missing_permissions: tuple[str, ...] = ()
+    clock_offset: float | None = None
+    controller: bool = False
+
+
+class Site(Protocol):
+    """One site."""
+
+    address: SiteAddress
+
+    def kind(self) -> SiteKind:
+        """Return platform and Skupper version; SiteError where there is no Skupper."""
+
+    def observe(self, secrets: Iterable[str], kinds: Iterable[str]) -> dict[tuple[str, str], Observed]:
+        """Return the named secrets, and every item of the given kinds."""
+
+    def apply(self, change: Change) -> None:
+        """Make one change, compare-and-swap against what the plan saw; SiteConflict if that is no longer there."""
+
+    def tidy(self) -> None:
+        """Remove what a run that was killed left over. Never called in check mode."""
+
+    def selector(self, workload: Workload) -> str:
+        """Return the label selector of a workload, empty where the platform has none; SiteError if it is missing."""
+
+    def health(self, services: Iterable[Service], now: float) -> Health:
+        """Return what preflight wants to know; ``now`` is seconds since the epoch."""
+
+    def ready(self, keys: Iterable[tuple[str, str]], seconds: float) -> Mapping[tuple[str, str], Any]:
+        """Wait until Skupper has taken up the items, at most so many seconds, where a controller is at work."""
+
+    def after_change(self) -> str:
+        """Return what a person must still do on the site after a change, empty if nothing."""

@@ -1,0 +1,382 @@
+# Copyright (c) 2026 multisite.skupper_tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Skupper v2 system sites (linux, podman, docker): files in the site's namespace folder.
+
+May run on the site's host: Python 3.9 and its standard library only.
+
+Which files are ours is kept in one manifest beside the folders that Skupper reads, with a hash of each resource
+as we wrote it. Nothing is added inside a certificate folder, for Skupper copies every file it finds there.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import SiteConflict, SiteError, SkupperTlsError
+from ..plan import FOREIGN, OURS, Change, Observed
+from ..skupper.desired import SECRET_KEYS, Item, SiteKind
+from ..skupper.names import ownership_labels
+from ..skupper.services import Service, Workload
+from .base import Health, SiteAddress
+
+MANIFEST = "skupper-tls-manifest.json"
+STAGING = ".skupper-tls-staging"
+RESOURCES, CERTS = "input/resources", "input/certs"
+API_VERSION = "skupper.io/v2alpha1"
+
+_SITE_KIND = re.compile(r"""^\s*["']?kind["']?:\s*["']?Site["']?\s*,?\s*$""", re.MULTILINE)
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9._/-]*")
+_NOT_TEXT = ("true", "false", "yes", "no", "on", "off", "y", "n", "null")
+_RENAME_EXCHANGE = 2  # renameat2(2)
+_AT_FDCWD = -100
+
+
+def default_data_home(environment: Mapping[str, str], user_id: int) -> Path:
+    """Return the folder in which Skupper v2 keeps its namespaces (2.2.1)."""
+    if user_id == 0:
+        return Path("/var/lib/skupper")
+    data_home = environment.get("XDG_DATA_HOME") or str(
+        Path(environment.get("HOME", "~")).expanduser() / ".local/share"
+    )
+    return Path(data_home) / "skupper"
+
+
+class SystemSite:
+    """The folder of one namespace of a system site."""
+
+    def __init__(self, address: SiteAddress, data_home: Path) -> None:
+        self.address = address
+        self.folder = data_home / "namespaces" / address.namespace
+        self._kind = SiteKind(address.platform, "v2", address.listener_host)
+
+    def kind(self) -> SiteKind:
+        if self.address.version == "v1":
+            raise self._error(
+                "system sites are Skupper v2 only",
+                field="skupper_site_version",
+                found="v1",
+                remedy="Remove skupper_site_version, or set it to v2",
+            )
+        if not self._is_site():
+            raise self._error(
+                f"there is no Skupper site in {self.folder}",
+                field="skupper_site_namespace",
+                found="no Site resource in input/resources or runtime/resources",
+                remedy="Create it first (skupper site create), or correct the namespace or skupper_site_data_home",
+            )
+        return self._kind
+
+    def _is_site(self) -> bool:
+        for folder in (RESOURCES, "runtime/resources"):
+            for file in sorted((self.folder / folder).glob("*.y*ml")):
+                if _SITE_KIND.search(self._read(file).decode("utf-8", "replace")):
+                    return True
+        return False
+
+    # -- reading
+
+    def observe(self, secrets: Iterable[str], kinds: Iterable[str]) -> dict[tuple[str, str], Observed]:
+        manifest = self._manifest()
+        found: dict[tuple[str, str], Observed] = {}
+        for name in secrets:
+            observed = self._observe_secret(name, manifest)
+            if observed is not None:
+                found[("Secret", name)] = observed
+        wanted = tuple(kinds)
+        for file in sorted((self.folder / RESOURCES).glob("*.y*ml")):
+            kind, name = [*file.stem.split("-", 1), ""][:2]
+            if kind in wanted and name:
+                found[(kind, name)] = self._observe_resource(file, kind, name, manifest)
+        return found
+
+    def _observe_secret(self, name: str, manifest: Mapping[str, Any]) -> Observed | None:
+        folder = self.folder / CERTS / name
+        if not folder.is_dir():
+            return None
+        data = {file.name: self._read(file) for file in sorted(folder.iterdir()) if file.is_file()}
+        entry = manifest["items"].get(f"Secret/{name}")
+        return self._observed({"data": data}, entry, _hash(*(data.get(key, b"") for key in SECRET_KEYS)))
+
+    def _observe_resource(self, file: Path, kind: str, name: str, manifest: Mapping[str, Any]) -> Observed:
+        text = self._read(file)
+        entry = manifest["items"].get(f"{kind}/{name}")
+        # One that somebody edited has content that we do not know: it differs, and is written again.
+        known = entry if entry is not None and entry.get("sha256") == _hash(text) else {}
+        return self._observed(known.get("content", {}), entry, _hash(text), known.get("labels", {}))
+
+    def _observed(
+        self,
+        content: Mapping[str, Any],
+        entry: Mapping[str, Any] | None,
+        token: str,
+        labels: Mapping[str, str] | None = None,
+    ) -> Observed:
+        network = str(entry.get("network", "")) if entry is not None else ""
+        owner = OURS if network == self.address.network else FOREIGN
+        return Observed(content, labels or {}, owner, network, token)
+
+    def _manifest(self) -> dict[str, Any]:
+        file = self.folder / MANIFEST
+        if not file.exists():
+            return {"items": {}}
+        try:
+            manifest = json.loads(self._read(file))
+        except ValueError:
+            manifest = None
+        if not isinstance(manifest, dict) or not isinstance(manifest.get("items"), dict):
+            raise self._error(
+                "the list of the files that this collection wrote is damaged",
+                found=str(file),
+                remedy="Remove that file and run again with adopt: true",
+            )
+        return manifest
+
+    # -- writing
+
+    def apply(self, change: Change) -> None:
+        try:
+            with self._locked():
+                if change.action == "delete":
+                    self._remove(change)
+                elif change.item.kind == "Secret":
+                    self._write_secret(change)
+                else:
+                    self._write_resource(change)
+        except OSError as error:
+            raise self._write_error(error) from None
+
+    def tidy(self) -> None:
+        try:
+            if self._left_over():
+                with self._locked():
+                    shutil.rmtree(self.folder / STAGING, ignore_errors=True)
+                    for file in self._left_over():
+                        file.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._write_error(error) from None
+
+    def _left_over(self) -> list[Path]:
+        files = [self.folder / STAGING, _temporary(self.folder / MANIFEST)]
+        files += (self.folder / RESOURCES).glob(_temporary(Path("[LC]*-*.yaml")).name)
+        return [file for file in files if file.exists()]
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Let one writer at a time into the folder: two would lose each other's lines of the manifest."""
+        descriptor = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _write_secret(self, change: Change) -> None:
+        name = change.item.name
+        self._check_unchanged(change)  # before the claim, which would make a folder that appeared since ours
+        self._claim(change.item, None)
+        staging = self.folder / STAGING
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(mode=0o700)
+        try:
+            fresh = staging / name
+            fresh.mkdir(mode=0o700)
+            target = self.folder / CERTS / name
+            if target.is_dir():
+                _keep_foreign_files(target, fresh)
+            for key, value in change.item.content["data"].items():
+                _write_synced(fresh / key, value, 0o600)
+            self._check_unchanged(change)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _swap(fresh, target)
+            _sync_folder(target.parent)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+    def _write_resource(self, change: Change) -> None:
+        text = _render(change.item, self._labels(change.item), self.address.namespace).encode("utf-8")
+        self._check_unchanged(change)
+        self._claim(change.item, _hash(text))
+        file = self._resource_file(change.item)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _replace_file(file, text, 0o644)
+
+    def _remove(self, change: Change) -> None:
+        self._check_unchanged(change)
+        if change.item.kind == "Secret":
+            # Away in one step: of an incomplete folder Skupper makes a certificate of its own.
+            staging = self.folder / STAGING
+            shutil.rmtree(staging, ignore_errors=True)
+            staging.mkdir(mode=0o700)
+            (self.folder / CERTS / change.item.name).rename(staging / change.item.name)
+            shutil.rmtree(staging)
+        else:
+            self._resource_file(change.item).unlink()
+        manifest = self._manifest()
+        manifest["items"].pop(f"{change.item.kind}/{change.item.name}", None)
+        self._write_manifest(manifest)
+
+    def _claim(self, item: Item, digest: str | None) -> None:
+        """Write down that the item is ours, before it is written: a run that dies in between finds it again."""
+        manifest = self._manifest()
+        entry: dict[str, Any] = {"network": self.address.network}
+        if digest is not None:
+            entry.update(content=item.content, labels=dict(item.labels), sha256=digest)
+        key = f"{item.kind}/{item.name}"
+        if manifest["items"].get(key) != entry or not (self.folder / MANIFEST).exists():
+            manifest["items"][key] = entry
+            self._write_manifest(manifest)
+
+    def _write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        text = json.dumps(manifest, indent=2, sort_keys=True) + "\n"
+        _replace_file(self.folder / MANIFEST, text.encode("utf-8"), 0o644)
+
+    def _check_unchanged(self, change: Change) -> None:
+        item = change.item
+        kinds = [] if item.kind == "Secret" else [item.kind]
+        current = self.observe([item.name] if item.kind == "Secret" else [], kinds).get(item.key)
+        planned = change.before.token if change.before is not None else ""
+        if (current.token if current is not None else "") != planned:
+            raise SiteConflict(
+                f"{item.kind} {item.name} changed while it was being written",
+                site=self.address.name,
+                remedy="Run again",
+            )
+
+    def _labels(self, item: Item) -> dict[str, str]:
+        return {**ownership_labels(self.address.network), **item.labels}
+
+    def _resource_file(self, item: Item) -> Path:
+        return self.folder / RESOURCES / f"{item.kind}-{item.name}.yaml"
+
+    # -- around it
+
+    def selector(self, workload: Workload) -> str:
+        return ""
+
+    def health(self, services: Iterable[Service], now: float) -> Health:
+        self.kind()
+        missing = [
+            f"write {folder}"
+            for folder in (self.folder, self.folder / RESOURCES, self.folder / CERTS)
+            if folder.exists() and not os.access(folder, os.W_OK | os.X_OK)
+        ]
+        return Health(identity=f"{os.uname().nodename}:{self.folder.resolve()}", missing_permissions=tuple(missing))
+
+    def ready(self, keys: Iterable[tuple[str, str]], seconds: float) -> Mapping[tuple[str, str], Any]:
+        return {}
+
+    def after_change(self) -> str:
+        return f"run `skupper system reload -n {self.address.namespace}` on {self.address.name}"
+
+    def _read(self, file: Path) -> bytes:
+        try:
+            return file.read_bytes()
+        except OSError as error:
+            raise self._error(
+                f"cannot read {file}",
+                found=error.strerror or "error",
+                remedy="Run as the user that owns the site (become), or mend the permissions",
+            ) from None
+
+    def _write_error(self, error: OSError) -> SkupperTlsError:
+        return self._error(
+            f"cannot write {error.filename or self.folder}",
+            found=error.strerror or "error",
+            remedy="Run as the user that owns the site (become), free space, or mend the permissions; then run again",
+        )
+
+    def _error(self, message: str, **details: str) -> SkupperTlsError:
+        return SiteError(message, site=self.address.name, **details)
+
+
+def _hash(*parts: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
+
+
+def _keep_foreign_files(source: Path, target: Path) -> None:
+    for file in source.iterdir():
+        if file.is_file() and file.name not in SECRET_KEYS:
+            shutil.copy2(file, target / file.name)
+
+
+def _swap(fresh: Path, target: Path) -> None:
+    """Put the folder in the target's place, in one step where the kernel can exchange two names."""
+    if not target.exists():
+        fresh.rename(target)
+        return
+    exchange = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    names = os.fsencode(fresh), os.fsencode(target)
+    if exchange is not None and exchange(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0:
+        return
+    old = fresh.parent / (fresh.name + ".old")
+    target.rename(old)
+    fresh.rename(target)
+
+
+def _write_synced(file: Path, data: bytes, mode: int) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _replace_file(file: Path, data: bytes, mode: int) -> None:
+    temporary = _temporary(file)
+    temporary.unlink(missing_ok=True)
+    _write_synced(temporary, data, mode)
+    temporary.replace(file)
+    _sync_folder(file.parent)
+
+
+def _temporary(file: Path) -> Path:
+    return file.with_name(f".{file.name}.new")
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _render(item: Item, labels: Mapping[str, str], namespace: str) -> str:
+    """Return the resource as YAML. Written here, since a site's host need not have a YAML library."""
+    document = {
+        "apiVersion": API_VERSION,
+        "kind": item.kind,
+        "metadata": {"name": item.name, "namespace": namespace, "labels": dict(labels)},
+        **item.content,
+    }
+    return "---\n" + "\n".join(_yaml_lines(document, "")) + "\n"
+
+
+def _yaml_lines(value: Mapping[str, Any], indent: str) -> list[str]:
+    lines = []
+    for key, inner in value.items():
+        if isinstance(inner, Mapping):
+            lines += [f"{indent}{key}:", *_yaml_lines(inner, indent + "  ")]
+        else:
+            lines.append(f"{indent}{key}: {_yaml_scalar(inner)}")
+    return lines
+
+
+def _yaml_scalar(value: Any) -> str:
+    if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _NOT_TEXT:
+        return value
+    return json.dumps(value)  # JSON scalars and lists are YAML

@@ -1,0 +1,324 @@
+# Copyright (c) 2026 multisite.skupper_tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The services of a network, read from what the user wrote and checked as a whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import InputError, SkupperTlsError, raise_all
+from . import names
+
+MODES = ("custom",)
+PROTOCOLS = ("tcp", "http2", "http")
+WORKLOAD_KINDS = ("deployment", "statefulset", "daemonset")
+DEFAULT_SERVER_SECRET = "server-cert-secret"
+DEFAULT_CA_SECRET = "ca-cert-secret"
+DEFAULT_AUTHORITY = "default"
+
+# A label's key, maybe with a prefix, and its value; neither != nor == nor a set.
+_SELECTOR_PAIR = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])? *= *[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port of the address, and the port of the workload behind it."""
+
+    port: int
+    target: int
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Where a provider sends connections: a workload's name, a label selector, or a host (system sites)."""
+
+    kind: str = ""
+    name: str = ""
+    selector: str = ""
+    host: str = ""
+
+    @property
+    def text(self) -> str:
+        """The workload in a form for messages."""
+        return self.selector or self.host or f"{self.kind} {self.name}".strip() or "(none)"
+
+
+@dataclass(frozen=True)
+class Tls:
+    """The two secrets of a service, and the options of the certificate that goes into them."""
+
+    mode: str = "custom"
+    server_secret: str = DEFAULT_SERVER_SECRET
+    ca_secret: str = DEFAULT_CA_SECRET
+    authority: str = ""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service of the network. ``provides`` says whether the site at hand provides it."""
+
+    address: str
+    protocol: str
+    ports: tuple[Port, ...]
+    workload: Workload
+    providers: tuple[str, ...]
+    tls: Tls
+    provides: bool = False
+    certificate: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+
+def parse_services(
+    raw: Sequence[Mapping[str, Any]],
+    groups: Mapping[str, Sequence[str]] | None = None,
+    host: str = "",
+    option: str = "services",
+) -> list[Service]:
+    """Return the services that the user wrote.
+
+    Args:
+        raw: the list of services after the module's argument spec has seen it.
+        groups: the inventory's groups with their hosts, to find providers in; without it providers are not looked up.
+        host: the inventory name of the site at hand, for ``provides``.
+        option: its name, for messages.
+
+    Raises:
+        Problems or InputError: everything that is wrong with any of them, together.
+    """
+    problems: list[SkupperTlsError] = []
+    services = []
+    for index, entry in enumerate(raw):
+        where = f"{option}[{index}]"
+        service, found = _parse_service(entry, groups, host, where)
+        problems += found
+        if service is not None:
+            services.append(service)
+    problems += _clashes(services, option)
+    raise_all(problems)
+    return services
+
+
+def secret_pairs(services: Iterable[Service]) -> list[Tls]:
+    """Return each pair of secrets once, in the order of the services."""
+    return list(dict.fromkeys(service.tls for service in services))
+
+
+def _parse_service(
+    entry: Mapping[str, Any], groups: Mapping[str, Sequence[str]] | None, host: str, where: str
+) -> tuple[Service | None, list[InputError]]:
+    address = entry.get("address")
+    problems = names.label_problems(address, f"{where}.address")
+    if not problems:
+        where = f"{where} ({address})"
+    tls, tls_problems = _parse_tls(entry.get("tls") or {}, f"{where}.tls")
+    ports, port_problems = _parse_ports(entry.get("ports") or [], f"{where}.ports")
+    workload, workload_problems = _parse_workload(entry.get("workload") or {}, f"{where}.workload")
+    providers = _strings(entry.get("providers"))
+    problems += tls_problems + port_problems + workload_problems
+    protocol = str(entry.get("protocol") or "tcp")
+    problems += _protocol_problems(protocol, f"{where}.protocol")
+    members: frozenset[str] = frozenset()
+    if groups is not None:
+        members, provider_problems = expand_hosts(providers, groups, f"{where}.providers")
+        problems += provider_problems
+    if problems:
+        return None, problems
+    certificate = (entry.get("tls") or {}).get("certificate") or {}
+    service = Service(str(address), protocol, ports, workload, providers, tls, host in members, certificate)
+    return service, []
+
+
+def _protocol_problems(protocol: str, where: str) -> list[InputError]:
+    if protocol not in PROTOCOLS:
+        return [InputError("is not a protocol of Skupper", field=where, found=protocol, remedy="Use tcp or http2")]
+    if protocol == "http":
+        return [
+            InputError(
+                "protocol http cannot be combined with TLS, Skupper refuses it",
+                field=where,
+                found="http",
+                remedy="Use http2, or tcp for HTTP/1.1 over TLS",
+            )
+        ]
+    return []
+
+
+def _parse_tls(raw: Mapping[str, Any], where: str) -> tuple[Tls, list[InputError]]:
+    mode = str(raw.get("mode") or "custom")
+    server = raw.get("server_secret") or DEFAULT_SERVER_SECRET
+    ca = raw.get("ca_secret") or DEFAULT_CA_SECRET
+    problems = names.secret_name_problems(server, f"{where}.server_secret")
+    problems += names.secret_name_problems(ca, f"{where}.ca_secret")
+    if mode not in MODES:
+        problems.append(
+            InputError(
+                "is not a TLS mode of this version",
+                field=f"{where}.mode",
+                found=mode,
+                remedy="Use mode custom: one certificate and one CA under the same names on every site",
+            )
+        )
+    if server == ca:
+        problems.append(
+            InputError(
+                "server_secret and ca_secret have the same name",
+                field=where,
+                found=str(server),
+                remedy="Give the CA a secret of its own: clients mount it, and it must not hold the private key",
+            )
+        )
+    return Tls(mode, str(server), str(ca), str(raw.get("authority") or "")), problems
+
+
+def _parse_ports(raw: Any, where: str) -> tuple[tuple[Port, ...], list[InputError]]:
+    problems: list[InputError] = []
+    ports: list[Port] = []
+    entries = _strings(raw)
+    if not entries:
+        problems.append(InputError("has no port", field=where, remedy="Name at least one port, for example [8443]"))
+    for text in entries:
+        outer, inner = [*text.split(":", 1), ""][:2]
+        port, target = names.parse_port(outer), names.parse_port(inner or outer)
+        if port is None or target is None:
+            problems.append(
+                InputError(
+                    "is not a port, or a pair port:target_port",
+                    field=where,
+                    found=text,
+                    remedy="Use numbers from 1 to 65535, for example 5001 or 5001:8443",
+                )
+            )
+        elif any(known.port == port for known in ports):
+            problems.append(
+                InputError("names a port twice", field=where, found=str(port), remedy="Name each port once")
+            )
+        else:
+            ports.append(Port(port, target))
+    return tuple(ports), problems
+
+
+def _parse_workload(raw: Mapping[str, Any], where: str) -> tuple[Workload, list[InputError]]:
+    kind = str(raw.get("kind") or "").lower()
+    name = str(raw.get("name") or "")
+    selector = str(raw.get("selector") or "")
+    host = str(raw.get("host") or "")
+    if name and not kind:
+        kind = "deployment"
+    problems = []
+    if kind and kind not in WORKLOAD_KINDS:
+        problems.append(
+            InputError(
+                "is not a kind of workload",
+                field=f"{where}.kind",
+                found=kind,
+                remedy=f"Use {', '.join(WORKLOAD_KINDS)}",
+            )
+        )
+    if kind and not name:
+        problems.append(
+            InputError("kind is given without a name", field=where, found=kind, remedy="Add name, or use selector")
+        )
+    if name and selector:
+        problems.append(
+            InputError(
+                "names a workload and a selector",
+                field=where,
+                found=f"{kind} {name} and {selector}",
+                remedy="Keep one of them",
+            )
+        )
+    if selector and not _is_selector(selector):
+        problems.append(
+            InputError(
+                "is not an equality selector",
+                field=f"{where}.selector",
+                found=selector,
+                remedy="Write label=value pairs separated by commas, for example app=payments,tier=api",
+            )
+        )
+    return Workload(kind, name, selector, host), problems
+
+
+def _is_selector(text: str) -> bool:
+    return all(_SELECTOR_PAIR.fullmatch(pair.strip()) for pair in text.split(","))
+
+
+def _strings(value: Any) -> tuple[str, ...]:
+    """Return a list, a single value or comma separated text as a tuple of texts (surveys give only text)."""
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        value = value.split(",")
+    elif not isinstance(value, (list, tuple)):
+        value = [value]
+    return tuple(text for text in (str(part).strip() for part in value) if text)
+
+
+def expand_hosts(
+    wanted: Iterable[str], groups: Mapping[str, Sequence[str]], option: str
+) -> tuple[frozenset[str], list[InputError]]:
+    """Return the hosts that names of hosts or groups stand for, and an error for each name that is neither."""
+    hosts = set(groups.get("all", ()))
+    members: set[str] = set()
+    problems = []
+    for name in wanted:
+        if name in hosts:
+            members.add(name)
+        elif name in groups:
+            members.update(groups[name])
+        else:
+            problems.append(
+                InputError(
+                    "is neither a host nor a group of the inventory",
+                    field=option,
+                    found=name,
+                    remedy=f"Use one of the hosts ({_some(sorted(hosts))}) or a group",
+                )
+            )
+    return frozenset(members), problems
+
+
+def _some(values: Sequence[str], most: int = 6) -> str:
+    return ", ".join(values[:most]) + (", …" if len(values) > most else "")
+
+
+def _clashes(services: Sequence[Service], option: str) -> list[InputError]:
+    problems = []
+    seen: set[str] = set()
+    roles: dict[str, str] = {}
+    authorities: dict[str, str] = {}
+    for service in services:
+        if service.address in seen:
+            problems.append(
+                InputError(
+                    "is the address of two services",
+                    field=option,
+                    found=service.address,
+                    remedy="Merge them into one entry, or rename one",
+                )
+            )
+        seen.add(service.address)
+        for role, secret in (("server_secret", service.tls.server_secret), ("ca_secret", service.tls.ca_secret)):
+            if roles.setdefault(secret, role) != role:
+                problems.append(
+                    InputError(
+                        "is used as server_secret by one service and as ca_secret by another",
+                        field=option,
+                        found=secret,
+                        remedy="Use different names",
+                    )
+                )
+            authority = service.tls.authority or DEFAULT_AUTHORITY
+            if authorities.setdefault(secret, authority) != authority:
+                problems.append(
+                    InputError(
+                        "is a secret of two authorities",
+                        field=option,
+                        found=f"{secret}: {authorities[secret]} and {authority} ({service.address})",
+                        remedy="Name the same authority in both services, or give each its own secrets",
+                    )
+                )
+    return problems

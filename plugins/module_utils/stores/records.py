@@ -1,0 +1,234 @@
+# Copyright (c) 2026 multisite.skupper_tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The records of the store: an authority or a certificate, with every revision that was issued.
+
+A record is a JSON document::
+
+    {"format": 1, "network": "shop", "kind": "certificate", "name": "server-cert-secret", "revision": 2,
+     "revisions": [{"number": 1, ...}, {"number": 2, "created": "2026-11-24T08:00:00Z", "source": "issued",
+                    "certificates": "<PEM>", "key": "<PEM, encrypted if there is a passphrase>", ...}]}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ..errors import InputError, StoreError
+from ..skupper.desired import Material
+from ..x509 import keys, pem
+from .base import Store, Stored
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record's current revision.
+
+    Attributes:
+        revision: its number, counted from 1.
+        certificates: the certificate first, then what it is sent or checked with.
+        key_pem: the private key, encrypted if the store has a passphrase; empty if there is none.
+        details: the other fields of the revision.
+        stored: the whole record with its token.
+    """
+
+    kind: str
+    name: str
+    revision: int
+    certificates: tuple[Any, ...]
+    key_pem: bytes
+    details: Mapping[str, Any]
+    stored: Stored
+
+    def __repr__(self) -> str:
+        return f"Record({self.kind!r}, {self.name!r}, revision={self.revision})"
+
+    @property
+    def anchors(self) -> tuple[Any, ...]:
+        """Of an authority: the certificates that peers must trust (self-signed)."""
+        return tuple(cert for cert in self.certificates if cert.subject == cert.issuer)
+
+    @property
+    def intermediates(self) -> tuple[Any, ...]:
+        """Of an authority: the CA certificates that a leaf must be sent with, the issuer first."""
+        return tuple(cert for cert in self.certificates if cert.subject != cert.issuer)
+
+
+def load(store: Store, kind: str, name: str, network: str) -> Record | None:
+    """Return a record, None if there is none.
+
+    Raises:
+        StoreError: the record is another network's, of an unknown format, or damaged.
+    """
+    stored = store.read(kind, name)
+    if stored is None:
+        return None
+    document = stored.document
+    if document.get("network") != network:
+        raise StoreError(
+            f"the store's {kind} {name} belongs to another network",
+            field="store",
+            found=f"network {document.get('network')!r} in {store.describe()}",
+            remedy=f"Set skupper_tls_network to that name, or give the network {network} a store of its own",
+        )
+    if document.get("format") != FORMAT:
+        raise _damaged(store, kind, name, f"format {document.get('format')!r}")
+    try:
+        current = next(entry for entry in document["revisions"] if entry["number"] == document["revision"])
+        certificates = tuple(pem.parse_certificates(current["certificates"].encode("ascii"), "store"))
+        key_pem = str(current.get("key") or "").encode("ascii")
+    except (KeyError, TypeError, StopIteration, ValueError, AttributeError, InputError):
+        raise _damaged(store, kind, name, "its current revision cannot be read") from None
+    return Record(kind, name, int(document["revision"]), certificates, key_pem, current, stored)
+
+
+def load_key(record: Record, passphrase: bytes | None) -> Any:
+    """Return the record's private key.
+
+    Raises:
+        StoreError: the passphrase is wrong or missing, or the record has no key.
+    """
+    if not record.key_pem:
+        raise StoreError(
+            f"the store has no private key of {record.kind} {record.name}",
+            field="store",
+            remedy="Import the key as well, or import finished certificates (source) instead of issuing them",
+        )
+    encrypted = b"ENCRYPTED" in record.key_pem.splitlines()[0]
+    if encrypted and not passphrase:
+        raise StoreError(
+            "the store's keys are encrypted and no passphrase is given",
+            field="store.passphrase",
+            found=f"{record.kind} {record.name}",
+            remedy="Set the passphrase that the store was made with, from a vault",
+        )
+    try:
+        return keys.load_key(record.key_pem, "store.passphrase", passphrase if encrypted else None)
+    except InputError:
+        pass
+    what = f"{record.kind} {record.name}"
+    if encrypted:
+        raise StoreError(
+            "the store's passphrase is wrong",
+            field="store.passphrase",
+            found=f"the key of {what} cannot be decrypted",
+            remedy="Set the passphrase that the store was made with",
+        )
+    raise StoreError(
+        "a key of the store is damaged", field="store", found=what, remedy="Restore the store from a backup"
+    )
+
+
+def save(
+    store: Store,
+    record: Record | None,
+    identity: tuple[str, str, str],
+    certificates: tuple[Any, ...] | list[Any],
+    key_pem: bytes,
+    details: Mapping[str, Any],
+    now: datetime,
+) -> Record:
+    """Write a new revision and make it the current one.
+
+    Args:
+        record: the record as it was read, None to create it.
+        identity: network, kind and name.
+        key_pem: as it is to be stored: encrypted already where the store has a passphrase.
+        details: further fields of the revision.
+
+    Raises:
+        StoreConflict: another run was first.
+    """
+    network, kind, name = identity
+    number = 1
+    earlier: list[Any] = []
+    if record is not None:
+        earlier = list(record.stored.document["revisions"])
+        number = max(int(entry["number"]) for entry in earlier) + 1
+    revision = {
+        **details,
+        "number": number,
+        "created": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "certificates": pem.certificates_to_pem(list(certificates)).decode("ascii"),
+        "key": key_pem.decode("ascii"),
+    }
+    document = {
+        "format": FORMAT,
+        "network": network,
+        "kind": kind,
+        "name": name,
+        "revision": number,
+        "revisions": [*earlier, revision],
+    }
+    if record is None:
+        stored = store.create(kind, name, document)
+    else:
+        stored = store.update(kind, name, document, record.stored.token)
+    return Record(kind, name, number, tuple(certificates), key_pem, revision, stored)
+
+
+@dataclass(frozen=True)
+class Issued:
+    """What a pair of secrets is made from, and the revisions of the certificate and of its authority."""
+
+    material: Material
+    revisions: tuple[int, int]
+
+
+def issued(store: Store, name: str, network: str, passphrase: bytes | None) -> Issued | None:
+    """Return what the store has for the pair of secrets of a certificate, None if there is no such certificate."""
+    certificate = load(store, "certificate", name, network)
+    if certificate is None:
+        return None
+    authority = authority_of(store, certificate, network)
+    key = load_key(certificate, passphrase)
+    material = Material(
+        tls_crt=pem.certificates_to_pem(list(certificate.certificates)),
+        tls_key=keys.key_to_pem(key),
+        ca_crt=pem.certificates_to_pem(list(authority.anchors)),
+    )
+    return Issued(material, (certificate.revision, authority.revision))
+
+
+def authority_of(store: Store, certificate: Record, network: str) -> Record:
+    """Return the authority that a certificate was issued from or checked against."""
+    name = str(certificate.details.get("authority") or "")
+    authority = load(store, "authority", name, network)
+    if authority is None:
+        raise StoreError(
+            f"the store has certificate {certificate.name} but not its authority {name}",
+            field="store",
+            found=store.describe(),
+            remedy="Restore the authority from a backup, or remove the certificate and issue again",
+        )
+    return authority
+
+
+def refuse_expired(authority: Record, now: datetime) -> None:
+    """Refuse an authority that has expired.
+
+    Raises:
+        StoreError: it has.
+    """
+    until = authority.certificates[0].not_valid_after_utc
+    if until <= now:
+        raise StoreError(
+            f"the CA of authority {authority.name} has expired",
+            field="authority",
+            found=f"not after {until:%Y-%m-%dT%H:%M:%SZ}",
+            remedy="Use a new authority (another name) and issue again; every site must get its bundle first",
+        )
+
+
+def _damaged(store: Store, kind: str, name: str, found: str) -> StoreError:
+    return StoreError(
+        f"the store's record of {kind} {name} is damaged",
+        field="store",
+        found=f"{found}, in {store.describe()}",
+        remedy="Restore it from a backup, or remove it to have it made anew",
+    )
