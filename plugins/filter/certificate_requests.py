@@ -10,11 +10,11 @@ from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.multisite.skupper_tls.plugins.module_utils.errors import SkupperTlsError
+from ansible_collections.multisite.skupper_tls.plugins.module_utils.errors import SkupperTlsError, raise_all
 from ansible_collections.multisite.skupper_tls.plugins.module_utils.skupper import requests
 from ansible_collections.multisite.skupper_tls.plugins.module_utils.skupper.services import (
     expand_hosts,
-    parse_services,
+    sound_services,
 )
 
 
@@ -23,19 +23,20 @@ def certificate_requests(
     groups: Mapping[str, Sequence[str]],
     hostvars: Mapping[str, Mapping[str, Any]],
     defaults: Mapping[str, Any] | None = None,
+    authority: str = "default",
     strict: bool = True,
 ) -> dict[str, dict[str, Any]]:
-    """Return by name the options of each certificate; without strict, nothing if the services are not in order."""
+    """Return by name the options of each certificate; without strict, what can be said of the services in order."""
+    parsed, problems = sound_services(services, groups, option="skupper_tls_services")
+    providers = {host for service in parsed for host in expand_hosts(service.providers, groups, "providers")[0]}
+    # Only the providers' variables: to ask for those of every host would cost a second at a thousand sites.
+    namespaces = {host: str(hostvars[host].get("skupper_site_namespace") or "") for host in providers}
+    wanted, more = requests.collected_requests(parsed, groups, namespaces, defaults or {}, authority)
     try:
-        parsed = parse_services(services, groups, option="skupper_tls_services")
-        providers = {host for service in parsed for host in expand_hosts(service.providers, groups, "providers")[0]}
-        # Only the providers' variables: to ask for those of every host would cost a second at a thousand sites.
-        namespaces = {host: str(hostvars[host].get("skupper_site_namespace") or "") for host in providers}
-        return requests.certificate_requests(parsed, groups, namespaces, defaults or {})
+        raise_all([*problems, *more] if strict else [])
     except SkupperTlsError as error:
-        if strict:
-            raise AnsibleFilterError(str(error)) from None
-        return {}
+        raise AnsibleFilterError(str(error)) from None
+    return wanted
 
 
 class FilterModule:

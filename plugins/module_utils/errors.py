@@ -11,7 +11,6 @@ may hold a byte of a key: what is *found* is a name, a fingerprint, a date or a 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 
 class SkupperTlsError(Exception):
@@ -73,6 +72,10 @@ class SiteError(SkupperTlsError):
     """A site cannot be read or written, or is not in the state that the step needs."""
 
 
+class NotReached(SiteError):
+    """The site did not answer, or not as an API server does."""
+
+
 class NotPermitted(SiteError):
     """The API server forbids the verb (403)."""
 
@@ -113,8 +116,3 @@ def raise_all(errors: Iterable[SkupperTlsError]) -> None:
         raise found[0]
     if found:
         raise Problems(found)
-
-
-def error_dicts(error: SkupperTlsError) -> list[dict[str, Any]]:
-    """Return every single error as a dictionary of its parts."""
-    return [single.as_dict() for single in flatten(error)]

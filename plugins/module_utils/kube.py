@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from .errors import InputError, NotPermitted, SiteConflict, SiteError, SkupperTlsError
+from .errors import InputError, NotPermitted, NotReached, SiteConflict, SiteError, SkupperTlsError
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 READ_TIMEOUT_SECONDS = 30.0
@@ -32,7 +32,7 @@ try:
     import urllib3
     import yaml
     from kubernetes.client import ApiClient, Configuration
-    from kubernetes.config import kube_config
+    from kubernetes.config import incluster_config, kube_config
     from kubernetes.config.config_exception import ConfigException
 except ImportError:  # modules must import without it; run.py says what is missing
     pass
@@ -121,7 +121,7 @@ class Api:
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise _unreachable(self.server, error) from None
         if response.status == 401:
-            raise SiteError(
+            raise NotReached(
                 f"the API server {self.server} does not accept the credentials",
                 found="401 Unauthorized",
                 remedy="Renew the token or client certificate of the kubeconfig",
@@ -210,7 +210,10 @@ def api(connection: Connection) -> Api:
 def _configuration(connection: Connection) -> Any:
     configuration = Configuration()
     if connection.kubeconfig or connection.context or not connection.host:
-        _load_kubeconfig(connection, configuration)
+        if not (connection.kubeconfig or connection.context) and _in_cluster():
+            incluster_config.load_incluster_config(client_configuration=configuration)
+        else:
+            _load_kubeconfig(connection, configuration)
     overrides: dict[str, Any] = {
         "host": connection.host,
         "ssl_ca_cert": _path(connection.ca_cert),
@@ -227,6 +230,12 @@ def _configuration(connection: Connection) -> Any:
         configuration.api_key = {"authorization": f"Bearer {connection.api_key}"}
         configuration.refresh_api_key_hook = None
     return configuration
+
+
+def _in_cluster() -> bool:
+    """Return whether to use the pod's own service account, as kubernetes.core does: in a pod without a kubeconfig."""
+    in_pod = "KUBERNETES_SERVICE_HOST" in os.environ and "KUBERNETES_SERVICE_PORT" in os.environ
+    return in_pod and not Path(DEFAULT_KUBECONFIG).expanduser().exists()
 
 
 def _load_kubeconfig(connection: Connection, configuration: Any) -> None:
@@ -368,7 +377,7 @@ def _retries(method: str) -> Any:
 
 def _unreachable(server: str, error: Exception) -> SiteError:
     reason = getattr(error, "reason", None) or error
-    return SiteError(
+    return NotReached(
         f"the API server {server} cannot be reached",
         found=_reason(reason),
         remedy="Check that the cluster is up, its address in the kubeconfig, and the way to it (VPN, proxy)",
@@ -397,7 +406,7 @@ def _json(data: bytes, status: int, server: str) -> dict[str, Any]:
         return body
     if status >= 300:
         return {}  # the status says enough
-    raise SiteError(
+    raise NotReached(
         f"the API server {server} cannot be reached: something else answers in its place",
         found=f"status {status} without a JSON object",
         remedy="Check the address in the kubeconfig, and proxies and load balancers on the way",
@@ -421,7 +430,7 @@ def _status_error(reply: Reply, verb: str, path: str) -> SkupperTlsError:
         )
     if reply.status == 409:
         return _conflict(what, message)
-    return SiteError(
+    return NotReached(
         f"the API server refused to {verb} {what}",
         found=f"{reply.status}: {message}",
         remedy="See the message of the API server; run again after mending it",

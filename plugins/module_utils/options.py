@@ -124,8 +124,8 @@ def services(required: bool) -> dict[str, Any]:
                     "type": "dict",
                     "options": {
                         "mode": {"type": "str", "default": "custom"},
-                        "server_secret": {"type": "str", "default": "server-cert-secret"},
-                        "ca_secret": {"type": "str", "default": "ca-cert-secret"},
+                        "server_secret": {"type": "str", "default": "server-cert-secret", "no_log": False},
+                        "ca_secret": {"type": "str", "default": "ca-cert-secret", "no_log": False},
                         "authority": {"type": "str"},
                         "certificate": {"type": "dict", "no_log": False},
                     },

@@ -13,7 +13,8 @@ from typing import Any, Callable
 from . import kube
 from .commands import authority, certificate, report, secrets, service, site_info, summaries
 from .commands.context import Context, require
-from .errors import SkupperTlsError, error_dicts
+from .errors import SkupperTlsError, flatten
+from .skupper.checks import check_of
 
 COMMANDS: Mapping[str, Callable[[Mapping[str, Any], Context], dict[str, Any]]] = {
     "authority": authority.run,
@@ -43,8 +44,10 @@ def execute(module: str, params: Mapping[str, Any], context: Context) -> dict[st
         with kube.session():
             return COMMANDS[module](params, context)
     except SkupperTlsError as error:
-        located = error.at(context.host) if module in SITE_MODULES else error
-        return {"failed": True, "changed": False, "msg": str(located), "errors": error_dicts(located)}
+        site = module in SITE_MODULES
+        located = error.at(context.host) if site else error
+        errors = [{**single.as_dict(), "check": check_of(single, site)} for single in flatten(located)]
+        return {"failed": True, "changed": False, "msg": str(located), "errors": errors}
 
 
 def _needs_kubernetes(module: str, params: Mapping[str, Any]) -> bool:

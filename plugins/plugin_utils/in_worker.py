@@ -44,7 +44,8 @@ class ActionModule(ActionBase):
         arguments = {**self._defaults(module, variables), **plain(self._task.args)}
         validation = _VALIDATORS[module].validate(arguments)
         if validation.error_messages:
-            return {**result, "failed": True, "msg": "; ".join(validation.error_messages)}
+            errors = [{"message": message, "check": "TLS801"} for message in validation.error_messages]
+            return {**result, "failed": True, "msg": "; ".join(validation.error_messages), "errors": errors}
         params = {**validation.validated_parameters, **_registered(arguments, variables)}
         result.update(run.execute(module, params, self._context(variables)))
         if not self._task.diff:

@@ -27,6 +27,10 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         SkupperTlsError: what is asked for, or what the store holds, is not acceptable. Nothing was written.
     """
     raise_all(label_names.label_problems(params["name"], "name"))
+    return {"name": params["name"], **_run(params, context)}
+
+
+def _run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     store = open_store(params, context)
     record = records.load(store, KIND, params["name"], params["network"])
     if params["state"] == "absent":
@@ -148,7 +152,7 @@ def _differences(record: Record, params: Mapping[str, Any]) -> list[str]:
 
 def _absent(store: Store, record: Record | None, params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     if record is None:
-        return {"changed": False, "name": params["name"], "authority": None}
+        return {"changed": False, "authority": None}
     users = [
         name
         for name in store.names("certificate")
@@ -165,7 +169,7 @@ def _absent(store: Store, record: Record | None, params: Mapping[str, Any], cont
     if not context.check:
         store.delete(KIND, record.name, record.stored.token)
     shown = describe.describe(record.certificates[0])
-    return {"changed": True, "name": record.name, "authority": None, "diff": {"before": shown, "after": {}}}
+    return {"changed": True, "authority": None, "diff": {"before": shown, "after": {}}}
 
 
 def _bundle(certificates_: tuple[Any, ...]) -> str:

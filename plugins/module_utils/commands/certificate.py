@@ -78,12 +78,14 @@ def _once(store: Store, params: Mapping[str, Any], context: Context) -> dict[str
         planned, warnings = _import(record, authority, params, context)
     else:
         planned, warnings = _issue(record, authority, params, context, rule)
-    if planned is None and record is not None:
-        result = {**_result(False, record.certificates, record, rule), "warnings": warnings}
-        return {**result, "authority_revision": authority.revision if authority is not None else 0}
-    if planned is None:  # there is always a reason to make the first one
+    if planned is not None:
+        result = _write(store, record, planned, params, context, rule)
+    elif record is not None:
+        result = _result(False, record.certificates, record, rule)
+    else:  # there is always a reason to make the first one
         raise StoreError("nothing is planned and nothing is stored", field="name", found=params["name"])
-    return {**_write(store, record, planned, params, context, rule), "warnings": warnings}
+    revision = authority.revision if authority is not None else 0
+    return {**result, "warnings": warnings, "authority_revision": revision}
 
 
 def _write(

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -199,7 +201,14 @@ def known_site(params: Mapping[str, Any]) -> Mapping[str, Any] | None:
     if not results or not all(isinstance(result, Mapping) and result.get("settled") for result in results):
         return None
     found: Mapping[str, Any] = results[0]
-    return found if isinstance(found["settled"], Mapping) else None
+    settled = found["settled"]
+    return found if isinstance(settled, Mapping) and settled.get("asked") == asked(params) else None
+
+
+def asked(params: Mapping[str, Any]) -> str:
+    """Return a digest of what is asked of the site, so that a finding for one thing is not taken for another."""
+    parts = [params.get(name) for name in ("services", "network", "namespace", "platform", "context", "host")]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode("utf-8")).hexdigest()
 
 
 def known_version(params: Mapping[str, Any]) -> str:

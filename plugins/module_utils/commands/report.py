@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..errors import SkupperTlsError
+from ..errors import InputError, SkupperTlsError
 from ..skupper import checks
 from ..skupper.checks import ERROR, Finding
-from ..skupper.services import Service, parse_services, secret_pairs
+from ..skupper.requests import collected_requests
+from ..skupper.services import Service, secret_pairs, sound_services
 from ..stores import records
 from ..x509 import describe
 from .context import Context, open_store
@@ -29,7 +30,13 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     In check mode the steps barrier and verify tell what is not there yet and do not fail for it.
     """
     step = params["step"]
-    given: Mapping[str, Any] = params.get("sites") or {}
+    given: Mapping[str, Any] | None = params.get("sites")
+    if not given:
+        raise InputError(
+            "no site has said anything to compare",
+            field="registered",
+            remedy="Name the variable that the sites registered their results in, or give them as sites",
+        )
     sites = {host: _result(value) for host, value in given.items()}
     services, findings = _services(params, context)
     for host, said in sites.items():
@@ -83,10 +90,9 @@ def _result(value: Any) -> Mapping[str, Any]:
 
 
 def _services(params: Mapping[str, Any], context: Context) -> tuple[list[Service], list[Finding]]:
-    try:
-        return parse_services(params.get("services") or [], context.groups), []
-    except SkupperTlsError as error:
-        return [], checks.from_error(error, "")
+    services, problems = sound_services(params.get("services") or [], context.groups)
+    problems += collected_requests(services, context.groups or {}, {}, {})[1]
+    return services, [found for problem in problems for found in checks.from_error(problem, "")]
 
 
 def _said(host: str, said: Mapping[str, Any], step: str) -> list[Finding]:
@@ -99,7 +105,7 @@ def _said(host: str, said: Mapping[str, Any], step: str) -> list[Finding]:
         problems = said.get("errors") or [{"message": str(said.get("msg") or "the task failed")}]
         findings += [
             Finding(
-                "TLS201" if step == "barrier" else "TLS101",
+                problem.get("check") or ("TLS201" if step == "barrier" else "TLS101"),
                 ERROR,
                 host,
                 problem.get("field", ""),
@@ -140,7 +146,7 @@ def _issue_findings(said: Mapping[str, Any]) -> list[Finding]:
     for result in results:
         for problem in result.get("errors") or []:
             parts = (problem.get(key, "") for key in ("field", "message", "found", "remedy"))
-            findings.append(Finding("TLS701", ERROR, "", *parts))
+            findings.append(Finding(str(problem.get("check") or "TLS701"), ERROR, "", *parts))
         if result.get("msg") and not result.get("errors") and result.get("exception"):
             findings.append(Finding("TLS701", ERROR, "", "", str(result["msg"])))
     return findings

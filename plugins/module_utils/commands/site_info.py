@@ -18,8 +18,8 @@ from ..sites.kubernetes import is_ready
 from ..skupper import checks
 from ..skupper.checks import ERROR, WARNING, Finding
 from ..skupper.desired import Item, SiteKind, secret_names, site_problems
-from ..skupper.services import Service, secret_pairs
-from .context import Context, known_site, open_site, site_services
+from ..skupper.services import Service, secret_pairs, sound_services
+from .context import Context, asked, known_site, open_site
 from .secrets import desired_secrets, secret_summaries, stand_ins
 from .service import desired_items, expose_plan, remembering
 
@@ -52,7 +52,8 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _read(params: Mapping[str, Any], context: Context, result: dict[str, Any], findings: list[Finding]) -> None:
-    services = _attempt(lambda: site_services(params, context), [], context.host, findings)
+    services, problems = sound_services(params.get("services") or [], context.groups, context.host)
+    findings += [found for problem in problems for found in checks.from_error(problem, context.host)]
     if not services and not findings and params["check"] != "verify":
         findings.append(
             Finding(
@@ -74,7 +75,7 @@ def _read(params: Mapping[str, Any], context: Context, result: dict[str, Any], f
         return
     preflight = params["check"] == "preflight"
     if preflight:
-        _preflight(site, services, context, result, findings)
+        _preflight(site, services, params["adopt"], context, result, findings)
         findings += [
             found for error in site_problems(services, kind) for found in checks.from_error(error, context.host)
         ]
@@ -83,12 +84,25 @@ def _read(params: Mapping[str, Any], context: Context, result: dict[str, Any], f
     observed = _attempt(lambda: site.observe(secret_names(services, kind), kind.kinds), {}, context.host, findings)
     summaries = secret_summaries(observed, services, kind, context)
     result["secrets"] = summaries
-    desired = _attempt(lambda: desired_items(site, services, kind), [], context.host, findings)
+    desired = _desired(site, services, kind, context, findings)
     result["services"] = {service.address: _service(service, observed) for service in services}
     if preflight:
         _look_ahead(services, desired, observed, kind, params, context, result, findings)
     else:
         findings += _verify(context.host, services, summaries, desired, observed, kind)
+
+
+def _desired(
+    site: Site, services: list[Service], kind: SiteKind, context: Context, findings: list[Finding]
+) -> list[Item]:
+    """Return what exposes the services, one by one: a missing workload must not hide what is wrong with the others."""
+    items: dict[tuple[str, str], Item] = {}
+    for service in services:
+        try:
+            items.update((item.key, item) for item in desired_items(site, [service], kind))
+        except SkupperTlsError as error:
+            findings += checks.from_error(error, context.host)
+    return list(items.values())
 
 
 def _look_ahead(
@@ -120,7 +134,11 @@ def _look_ahead(
     findings += [found for problem in problems for found in checks.from_error(problem, context.host)]
     if not findings:
         settled = [not each.changes for each in plans]
-        result["settled"] = {"secrets": revisions if settled[0] else {}, "services": all(settled)}
+        result["settled"] = {
+            "asked": asked(params),
+            "secrets": revisions if settled[0] else {},
+            "services": all(settled),
+        }
         if all(settled):
             verified = _verify(context.host, services, result["secrets"], desired, observed, kind)
             result["settled"]["findings"] = [finding.as_dict() for finding in checks.order(verified)]
@@ -136,10 +154,10 @@ def _attempt(read: Callable[[], Any], otherwise: Any, host: str, findings: list[
 
 
 def _preflight(
-    site: Site, services: list[Service], context: Context, result: dict[str, Any], findings: list[Finding]
+    site: Site, services: list[Service], adopt: bool, context: Context, result: dict[str, Any], findings: list[Finding]
 ) -> None:
     now = context.now.timestamp()
-    health = _attempt(lambda: site.health(services, now), Health(identity=""), context.host, findings)
+    health = _attempt(lambda: site.health(services, now, adopt), Health(identity=""), context.host, findings)
     result["identity"] = health.identity
     result["controller"] = health.controller
     result["clock_offset"] = health.clock_offset

@@ -75,8 +75,8 @@ class Site(Protocol):
     def selector(self, workload: Workload) -> str:
         """Return the label selector of a workload, empty where the platform has none; SiteError if it is missing."""
 
-    def health(self, services: Iterable[Service], now: float) -> Health:
-        """Return what preflight wants to know; ``now`` is seconds since the epoch."""
+    def health(self, services: Iterable[Service], now: float, adopt: bool = False) -> Health:
+        """Return what preflight wants to know; ``now`` is seconds since the epoch, ``adopt`` as in the modules."""
 
     def ready(self, keys: Iterable[tuple[str, str]], seconds: float) -> Mapping[tuple[str, str], Any]:
         """Wait until Skupper has taken up the items, at most so many seconds, where a controller is at work."""

@@ -293,9 +293,9 @@ class KubernetesSite:
             )
         return ",".join(f"{key}={labels[key]}" for key in sorted(labels))
 
-    def health(self, services: Iterable[Service], now: float) -> Health:
+    def health(self, services: Iterable[Service], now: float, adopt: bool = False) -> Health:
         kind = self.kind()
-        wanted = _permissions(kind, list(services))
+        wanted = _permissions(kind, list(services), adopt)
         missing = review_permissions(self._api, self.address.namespace, wanted)
         marker = self._marker or self._read_marker(kind)
         server_time = self._api.server_time
@@ -439,9 +439,11 @@ def _encoded(item: Item) -> dict[str, Any]:
     return {**{key: value for key, value in item.content.items() if key != "data"}, "data": encoded}
 
 
-def _permissions(kind: SiteKind, services: list[Service]) -> list[tuple[str, str, str, str]]:
+def _permissions(kind: SiteKind, services: list[Service], adopt: bool) -> list[tuple[str, str, str, str]]:
     """Return the (API group, resource, name, verb) that the steps of a rollout use on the site."""
     wanted = [("", "secrets", "", verb) for verb in ("get", "create", "patch")]
+    if adopt:
+        wanted.append(("", "secrets", "", "delete"))  # a secret's type cannot be changed, only made anew
     if kind.version == "v2":
         for plural in ("listeners", "connectors"):
             wanted += [("skupper.io", plural, "", verb) for verb in ("list", "create", "patch", "delete")]

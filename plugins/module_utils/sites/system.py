@@ -264,7 +264,7 @@ class SystemSite:
     def selector(self, workload: Workload) -> str:
         return ""
 
-    def health(self, services: Iterable[Service], now: float) -> Health:
+    def health(self, services: Iterable[Service], now: float, adopt: bool = False) -> Health:
         self.kind()
         missing = [
             f"write {folder}"

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..errors import ForeignObject, InputError, NotPermitted, SkupperTlsError, StoreError, flatten
+from ..errors import ForeignObject, InputError, NotPermitted, NotReached, SkupperTlsError, StoreError, flatten
 
 ERROR, WARNING = "error", "warning"
 
@@ -73,7 +73,7 @@ def from_error(error: SkupperTlsError, site: str, check: str = "") -> list[Findi
     """Return an error as findings, under the check given or the one that its kind belongs to."""
     return [
         Finding(
-            check or _check_of(single),
+            check or check_of(single),
             ERROR,
             single.site or site,
             single.field,
@@ -85,18 +85,19 @@ def from_error(error: SkupperTlsError, site: str, check: str = "") -> list[Findi
     ]
 
 
-def _check_of(error: SkupperTlsError) -> str:
+def check_of(error: SkupperTlsError, of_a_site: bool = True) -> str:
+    """Return the number of the check that an error belongs to; ``of_a_site``: not of the store and what it issues."""
     if isinstance(error, ForeignObject):
         return "TLS202" if error.field.startswith("Secret/") else "TLS402"
-    if isinstance(error, StoreError):
+    if isinstance(error, StoreError) or not of_a_site:
         return "TLS701"
     if isinstance(error, InputError):
         return "TLS801"
-    if error.field == "services.workload":
-        return "TLS404"
     if isinstance(error, NotPermitted):
         return "TLS103"
-    return "TLS101" if "reach" in error.message or "credentials" in error.message else "TLS102"
+    if isinstance(error, NotReached):
+        return "TLS101"
+    return "TLS404" if error.field == "services.workload" else "TLS102"
 
 
 def secret_findings(site: str, name: str, summary: Mapping[str, Any] | None, role: str) -> list[Finding]:

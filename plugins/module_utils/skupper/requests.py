@@ -28,6 +28,7 @@ def certificate_requests(
     groups: Mapping[str, Sequence[str]],
     namespaces: Mapping[str, str],
     defaults: Mapping[str, Any],
+    authority: str = DEFAULT_AUTHORITY,
 ) -> dict[str, dict[str, Any]]:
     """Return by name of the server secret the options of the certificate that goes into it.
 
@@ -39,10 +40,24 @@ def certificate_requests(
         groups: the inventory's groups with their hosts.
         namespaces: by host, the namespace of each site.
         defaults: options of every certificate, which ``tls.certificate`` of a service overrides.
+        authority: the authority of services that name none.
 
     Raises:
         SkupperTlsError: services that share a secret ask for different certificates, or an option is unknown.
     """
+    requests, problems = collected_requests(services, groups, namespaces, defaults, authority)
+    raise_all(problems)
+    return requests
+
+
+def collected_requests(
+    services: Sequence[Service],
+    groups: Mapping[str, Sequence[str]],
+    namespaces: Mapping[str, str],
+    defaults: Mapping[str, Any],
+    authority: str = DEFAULT_AUTHORITY,
+) -> tuple[dict[str, dict[str, Any]], list[SkupperTlsError]]:
+    """Return the same as :func:`certificate_requests` and what is wrong with it, for the step that only looks."""
     problems: list[SkupperTlsError] = list(_unknown(defaults, "skupper_tls_certificate"))
     requests: dict[str, dict[str, Any]] = {}
     for pair in secret_pairs(services):
@@ -63,10 +78,9 @@ def certificate_requests(
             added += _listed(service.certificate.get("alternative_names"))
         added = added or _listed(defaults.get("alternative_names"))
         options["alternative_names"] = list(dict.fromkeys([*names, *added]))
-        options["authority"] = pair.authority or DEFAULT_AUTHORITY
+        options["authority"] = pair.authority or authority
         requests[pair.server_secret] = options
-    raise_all(problems)
-    return requests
+    return requests, problems
 
 
 def _listed(names: Any) -> list[Any]:

@@ -88,6 +88,21 @@ def parse_services(
     Raises:
         Problems or InputError: everything that is wrong with any of them, together.
     """
+    services, problems = sound_services(raw, groups, host, option)
+    raise_all(problems)
+    return services
+
+
+def sound_services(
+    raw: Sequence[Mapping[str, Any]],
+    groups: Mapping[str, Sequence[str]] | None = None,
+    host: str = "",
+    option: str = "services",
+) -> tuple[list[Service], list[SkupperTlsError]]:
+    """Return the services that are in order by themselves, and everything that is wrong with any of them.
+
+    For the steps that look without writing: an error in one service must not hide what is wrong with the others.
+    """
     problems: list[SkupperTlsError] = []
     services = []
     for index, entry in enumerate(raw):
@@ -96,9 +111,7 @@ def parse_services(
         problems += found
         if service is not None:
             services.append(service)
-    problems += _clashes(services, option)
-    raise_all(problems)
-    return services
+    return services, problems + _clashes(services, option)
 
 
 def secret_pairs(services: Iterable[Service]) -> list[Tls]:

@@ -95,12 +95,12 @@ def check_certificate_request(request: CertificateRequest, field: str = "") -> l
         problems.append(
             InputError(
                 "a server certificate needs at least one alternative name",
-                field=_dotted(field, "names"),
+                field=_dotted(field, "alternative_names"),
                 found="no names",
                 remedy="Name the address of the service; verifiers do not look at the subject",
             )
         )
-    problems += names.name_problems(request.names, _dotted(field, "names"))
+    problems += names.name_problems(request.names, _dotted(field, "alternative_names"))
     return problems + _usage_problems(request.extended_key_usage, _dotted(field, "extended_key_usage"))
 
 
@@ -161,7 +161,7 @@ def issue(
     """
     raise_all(check_certificate_request(request) + _issuer_problems(issuer, issuer_key, now, field))
     subject = names.parse_subject(request.subject, "subject")
-    alternative_names = names.general_names(names.parse_names(request.names, "names"))
+    alternative_names = names.general_names(names.parse_names(request.names, "alternative_names"))
     builder = (
         _builder(subject, issuer.subject, public_key)
         .not_valid_before(_seconds(max(now - CLOCK_SKEW, issuer.not_valid_before_utc)))

@@ -219,8 +219,8 @@ def test_refused_issuers(case: str) -> None:
         ({"validity_days": "10"}, "x.validity_days", "not 1 to 36500 days"),
         ({"key_type": "rsa-1024"}, "x.key_type", "the key type is unknown"),
         ({"subject": "/CN=a"}, "x.subject", "is not a valid name"),
-        ({"names": ()}, "x.names", "at least one alternative name"),
-        ({"names": ("a_b",)}, "x.names", "not a host name"),
+        ({"names": ()}, "x.alternative_names", "at least one alternative name"),
+        ({"names": ("a_b",)}, "x.alternative_names", "not a host name"),
         ({"extended_key_usage": ("clientAuth",)}, "x.extended_key_usage", "has no serverAuth"),
         ({"extended_key_usage": ()}, "x.extended_key_usage", "has no serverAuth"),
         ({"extended_key_usage": ("serverAuth", "codeSigning")}, "x.extended_key_usage", "is unknown"),
@@ -253,7 +253,7 @@ def test_refused_authority_requests(changes: dict[str, Any], field: str, message
 def test_everything_wrong_with_a_request_at_once() -> None:
     request = certificates.CertificateRequest("X=a", ("a_b", "*"), "dsa", 0, ("clientAuth",))
     fields = [error.field for error in certificates.check_certificate_request(request)]
-    assert fields == ["subject", "key_type", "validity_days", "names", "names", "extended_key_usage"]
+    assert fields == ["subject", "key_type", "validity_days", "alternative_names", "alternative_names", "extended_key_usage"]
 
 
 def test_good_requests_have_no_problems() -> None:

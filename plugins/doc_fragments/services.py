@@ -1,0 +1,103 @@
+# Copyright (c) 2026 multisite.skupper_tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The services of the network."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The fragment ``multisite.skupper_tls.services``."""
+
+    DOCUMENTATION = r"""
+options:
+  services:
+    description:
+      - The services of the network. All of them are checked before anything is read or written, and every error is
+        told at once.
+      - The default is the variable C(skupper_tls_services).
+    type: list
+    elements: dict
+    suboptions:
+      address:
+        description:
+          - The address of the service in the network, an RFC 1123 label. Each service has an address of its own.
+            With a hyphen and a port behind it, it names objects and routing keys and may not be longer than 63
+            characters.
+        type: str
+        required: true
+      protocol:
+        description:
+          - V(tcp) or V(http2). On v2 both go over TCP listeners. V(http) is refused, as Skupper refuses it with TLS.
+        type: str
+        default: tcp
+      ports:
+        description:
+          - The ports of the address, at least one, each of them once, from 1 to 65535.
+          - A list of numbers or of text, a single value, or text with commas. V(5001:8443) is port 5001 of the
+            address and port 8443 of the workload.
+        type: raw
+      workload:
+        description:
+          - Where a providing site sends connections. A providing Kubernetes site needs O(services[].workload.name) or
+            O(services[].workload.selector), not both.
+        type: dict
+        suboptions:
+          kind:
+            description:
+              - The kind of workload, V(deployment), V(statefulset) or V(daemonset). Without it a name is that of a
+                deployment.
+            type: str
+          name:
+            description: The name of the workload in the namespace of the site. Its pod selector is looked up.
+            type: str
+          selector:
+            description: The labels of the pods, as in V(app=payments,tier=api). Nothing is looked up.
+            type: str
+          host:
+            description: On system sites, the host that the connector connects to. The default is V(127.0.0.1).
+            type: str
+      providers:
+        description:
+          - The sites that provide the service, as hosts or groups of the inventory. Every other site consumes it;
+            without providers all do.
+        type: list
+        elements: str
+      tls:
+        description: The secrets of the service, and what is in them.
+        type: dict
+        suboptions:
+          mode:
+            description:
+              - V(custom) is one certificate and one CA, under the same two names on every site. It is the only mode
+                of this version.
+            type: str
+            default: custom
+          server_secret:
+            description:
+              - The name of the secret with certificate, key and CA, on every site. It is an RFC 1123 label that does
+                not begin with C(skupper-tls-), for Skupper v1 deletes secrets of that name when it unexposes the
+                address.
+              - Services may share it. Their certificate then has the names of all of them.
+            type: str
+            default: server-cert-secret
+          ca_secret:
+            description:
+              - The name of the secret with the CA alone, on every site, which clients may mount. The same rules hold
+                as for O(services[].tls.server_secret), and it has another name than that.
+            type: str
+            default: ca-cert-secret
+          authority:
+            description:
+              - The name of the authority in the store that issues the certificate. The default is V(default).
+              - Services that share a secret have the same authority.
+            type: str
+          certificate:
+            description:
+              - Options for the certificate. It takes C(subject), C(alternative_names), C(key_type), C(validity_days),
+                C(renew_before), C(extended_key_usage) and C(source), with the meanings of the module
+                M(multisite.skupper_tls.certificate).
+              - Only the step issue reads it, by the filter
+                P(multisite.skupper_tls.certificate_requests#filter).
+            type: dict
+"""

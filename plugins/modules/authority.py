@@ -1,0 +1,247 @@
+#!/usr/bin/python
+# Copyright (c) 2026 multisite.skupper_tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: authority
+short_description: A CA in the store of a Skupper network
+version_added: 0.1.0
+author: multisite.skupper_tls contributors (@multisite)
+description:
+  - Makes the store hold a CA, generated or imported, that issues the certificates of the network's services.
+  - A generated CA is self-signed and passes strict verification by RFC 5280. Basic constraints and key usage are
+    critical, and it has subject and authority key identifiers.
+  - A CA that the store holds is never replaced because an option changed. The module warns, and keeps it. Nor is it
+    renewed; when it has expired, the module fails.
+  - What neither the task nor C(module_defaults) give is taken from the variable C(skupper_tls_authority), a dictionary
+    of the module's options.
+  - Run it once a network, by C(run_once) or on one host.
+options:
+  name:
+    description:
+      - The name of the authority in the store, an RFC 1123 label.
+    type: str
+    default: default
+  state:
+    description:
+      - V(present) makes the store hold the authority.
+      - V(absent) removes it with its key and all its revisions. That is refused as long as the store holds a
+        certificate of which a revision was issued by it.
+  subject:
+    description:
+      - The subject, in the form of RFC 4514 (V(CN=Example service CA,O=Example)), or a common name alone, of at most
+        64 characters.
+      - The default is the name of the network with V( CA) behind it.
+      - Not used with O(source).
+  key_type:
+    description:
+      - The kind and size of the private key that is generated. Not used with O(source).
+  validity_days:
+    description:
+      - For how many days from now on a generated CA is valid, 1 to 36500. It begins five minutes ago, for sites whose
+        clocks are slow.
+      - Certificates never outlive their CA.
+    default: 3650
+  source:
+    description:
+      - A CA to import, with its issuers up to the self-signed root, for the router and OpenSSL accept no chain without
+        its root.
+      - With a key, the CA is the certificate that belongs to the key; without one, the first in the file. Without a
+        key only finished certificates can be imported. A later run can add the key.
+      - Refused are, among others, a certificate that is no CA (C(CA:TRUE)) or may not sign certificates, one that has
+        expired or is not valid yet, a key that does not belong to it, and what verifiers refuse and
+        O(source.allow) does not name.
+      - Another CA than the one of this name in the store is refused.
+extends_documentation_fragment:
+  - multisite.skupper_tls.attributes
+  - multisite.skupper_tls.connection
+  - multisite.skupper_tls.issue
+  - multisite.skupper_tls.network
+  - multisite.skupper_tls.site
+  - multisite.skupper_tls.source
+  - multisite.skupper_tls.state
+  - multisite.skupper_tls.store
+notes:
+  - The options that say which site is meant and how to reach it are accepted, so that C(module_defaults) for the group
+    can hold them, and are not used. The variables C(skupper_site_*) are not read.
+seealso:
+  - module: multisite.skupper_tls.certificate
+  - name: RFC 5280
+    description: Certificates and their verification.
+    link: https://www.rfc-editor.org/rfc/rfc5280
+"""
+
+EXAMPLES = r"""
+---
+- name: Make the CA of the network
+  multisite.skupper_tls.authority:
+    subject: CN=Shop service CA,O=Example
+    validity_days: 1825
+    store:
+      type: directory
+      path: "{{ inventory_dir }}/.skupper-tls"
+      passphrase: "{{ vault_store_passphrase }}"
+  run_once: true
+
+- name: Import a CA that another tool made, its key included
+  multisite.skupper_tls.authority:
+    name: corporate
+    source:
+      certificate_path: files/intermediate-and-root.pem
+      key_path: files/intermediate.key
+      key_passphrase: "{{ vault_ca_passphrase }}"
+    store:
+      type: kubernetes
+      context: authority
+      namespace: skupper-tls
+  run_once: true
+
+- name: Trust a CA whose key stays elsewhere, to import finished certificates
+  multisite.skupper_tls.authority:
+    name: external
+    source:
+      certificate_content: "{{ lookup('ansible.builtin.file', 'external-ca.pem') }}"
+    store: "{{ skupper_tls_store }}"
+  run_once: true
+
+- name: Take the options from the variable skupper_tls_authority, the store from skupper_tls_store
+  multisite.skupper_tls.authority:
+  run_once: true
+
+- name: Set the store once for all modules
+  hosts: skupper_sites
+  gather_facts: false
+  module_defaults:
+    group/multisite.skupper_tls.all:
+      network: shop
+      store: "{{ skupper_tls_store }}"
+  tasks:
+    - name: Make the CA of the network
+      multisite.skupper_tls.authority:
+      run_once: true
+"""
+
+RETURN = r"""
+name:
+  description: The name of the authority.
+  type: str
+  returned: when O(state=absent)
+  sample: default
+authority:
+  description:
+    - The CA certificate. It is null when O(state=absent).
+    - For a CA that check mode would generate, RV(authority.serial_number) and RV(authority.sha256) say that they are
+      known after the run.
+  type: dict
+  returned: success
+  contains:
+    subject:
+      description: The subject, in the form of RFC 4514.
+      type: str
+      returned: always
+    issuer:
+      description: The issuer, in the form of RFC 4514.
+      type: str
+      returned: always
+    serial_number:
+      description: The serial number, hexadecimal.
+      type: str
+      returned: always
+    not_before:
+      description: When it begins to be valid, UTC.
+      type: str
+      returned: always
+    not_after:
+      description: When it ends to be valid, UTC.
+      type: str
+      returned: always
+    alternative_names:
+      description: The subject alternative names, with their kind in front.
+      type: list
+      elements: str
+      returned: always
+    sha256:
+      description: The SHA-256 fingerprint, as openssl x509 prints it.
+      type: str
+      returned: always
+    key_type:
+      description: The kind and size of its public key.
+      type: str
+      returned: always
+    ca:
+      description: Whether it is a CA certificate.
+      type: bool
+      returned: always
+  sample:
+    subject: CN=Shop service CA,O=Example
+    issuer: CN=Shop service CA,O=Example
+    serial_number: 17586FCD390C6C16ACC7858AD125EF55CEFA4A41
+    not_before: "2026-11-24T08:35:58Z"
+    not_after: "2036-11-21T08:40:58Z"
+    alternative_names: []
+    sha256: A3:74:0F:89:68:78:77:2A:0A:E2:3D:8E:8C:46:34:B8:3D:BB:83:85:EB:98:08:CE:43:9E:19:EB:55:24:97:9B
+    key_type: ecdsa-p256
+    ca: true
+key:
+  description: Whether the store has the private key of the CA.
+  type: bool
+  returned: success, when O(state=present)
+  sample: true
+bundle:
+  description:
+    - The self-signed CA certificates that every peer must trust, PEM.
+    - Empty for a CA that check mode would generate.
+  type: str
+  returned: success, when O(state=present)
+  sample: "-----BEGIN CERTIFICATE-----\n...\n-----END CERTIFICATE-----\n"
+revision:
+  description: The number of the revision in the store, from 1. It is 0 for one that check mode would make.
+  type: int
+  returned: success, when O(state=present)
+  sample: 1
+errors:
+  description: Every error that was found, each as the parts of the message.
+  type: list
+  elements: dict
+  returned: failure
+  contains:
+    check:
+      description: The number of the check that it belongs to.
+      type: str
+      returned: always
+    message:
+      description: What is wrong.
+      type: str
+      returned: always
+    site:
+      description: The inventory name of the site, empty where no site is concerned.
+      type: str
+      returned: always
+    field:
+      description: The option, variable or object to look at.
+      type: str
+      returned: always
+    found:
+      description: What stands there. Never content of a key.
+      type: str
+      returned: always
+    remedy:
+      description: What to do about it.
+      type: str
+      returned: always
+  sample:
+    - check: TLS801
+      message: the store is not given
+      site: ""
+      field: store
+      found: ""
+      remedy: "Set skupper_tls_store, for example {type: directory, path: ~/.skupper-tls}"
+"""
+
+from ansible_collections.multisite.skupper_tls.plugins.module_utils.run import main
+
+if __name__ == "__main__":
+    main("authority")
