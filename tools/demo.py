@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
 SITES = ("east", "west", "edge")
 ADDRESS = "payments"
 TIMEOUT_SECONDS = 20.0
@@ -182,14 +183,10 @@ def twice(inventory: Path) -> None:
 
 def playbook(inventory: Path, quiet: bool = False) -> int:
     """Run rollout.yml and return the number of changes in its recap."""
-    command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(inventory),
-               "multisite.skupper_tls.rollout"]  # fmt: skip
-    collections = os.environ.get("ANSIBLE_COLLECTIONS_PATH") or subprocess.run(
-        [sys.executable, str(REPOSITORY / "tools" / "collection_path.py")], check=True, capture_output=True, text=True
-    ).stdout.strip()
+    command = [str(PLAYBOOK), "-i", str(inventory), "multisite.skupper_tls.rollout"]
     environment = {
         **os.environ,
-        "ANSIBLE_COLLECTIONS_PATH": collections,
+        "ANSIBLE_COLLECTIONS_PATH": collections_path(),
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "ANSIBLE_NOCOWS": "true",
     }
@@ -208,6 +205,13 @@ def playbook(inventory: Path, quiet: bool = False) -> int:
         print("".join(output) if quiet else "")
         raise DemoError(f"ansible-playbook ended with {run.returncode}")
     return sum(int(number) for number in re.findall(r"changed=(\d+)", "".join(output)))
+
+
+def collections_path() -> str:
+    """Return where Ansible finds this collection."""
+    known = os.environ.get("ANSIBLE_COLLECTIONS_PATH")
+    script = [sys.executable, str(REPOSITORY / "tools" / "collection_path.py")]
+    return known or subprocess.run(script, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def prove(certificate: Path, key: Path, bundle: Path) -> None:
@@ -281,7 +285,8 @@ def next_steps(inventory: Path) -> None:
     say("Next")
     print(f"  Look at the inventory:      {inventory}")
     print("  Write one of your sites, and look first, writing nothing:")
-    print("    ansible-playbook -i inventory.yml multisite.skupper_tls.rollout --check --diff")
+    print(f"    export ANSIBLE_COLLECTIONS_PATH={collections_path()}")
+    print(f"    {PLAYBOOK} -i {inventory} multisite.skupper_tls.rollout --check --diff")
     print("  The README tells what a site needs, and each role's README its variables.")
 
 
