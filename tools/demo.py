@@ -99,9 +99,7 @@ def on_directories(folder: Path) -> None:
         (resources / f"Site-{name}.yaml").write_text(SITE.format(name=name), encoding="utf-8")
         print(f"  {data_home / 'namespaces' / name}")
     variables = (
-        "    skupper_site_platform: linux\n"
-        f"    skupper_site_data_home: {data_home}\n"
-        "    ansible_connection: local"
+        f"    skupper_site_platform: linux\n    skupper_site_data_home: {data_home}\n    ansible_connection: local"
     )
     hosts = "\n".join(f"    {name}: {{skupper_site_namespace: {name}}}" for name in SITES)
     inventory = folder / "inventory.yml"
@@ -136,9 +134,7 @@ def on_api_servers(folder: Path) -> None:
                 make_site = cluster.make_v2_site if version == "v2" else cluster.make_v1_site
                 make_site(namespace, controller=False)
             clusters["east"].make_workload(namespace, ADDRESS, {"app": ADDRESS})
-            variables = (
-                f"    skupper_site_kubeconfig: {clusters.kubeconfig}\n    skupper_site_namespace: {namespace}"
-            )
+            variables = f"    skupper_site_kubeconfig: {clusters.kubeconfig}\n    skupper_site_namespace: {namespace}"
             hosts = "\n".join(f"    {name}: {{skupper_site_context: {name}}}" for name in SITES)
             inventory = folder / f"inventory-{version}.yml"
             text = INVENTORY.format(version=version, variables=variables, hosts=hosts)

@@ -195,7 +195,7 @@ SPECS: Mapping[str, Mapping[str, Any]] = {
         **state("present", "absent"),
         **_certificate(),
         "request": {"type": "dict", "options": _without_defaults(_certificate())},
-        "pending_bundle": {"type": "str"},
+        "pending": {"type": "str"},
         **_SITE_COMMON,
     },
     "secrets": {

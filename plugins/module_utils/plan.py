@@ -50,6 +50,19 @@ class Observed:
 
 
 @dataclass(frozen=True)
+class Pending:
+    """Stands in a secret's data, in check mode, for bytes that are still to be issued. It equals nothing there is.
+
+    Attributes:
+        shown: what may be shown of them.
+        another_key: of a key, whether it will be another one than before.
+    """
+
+    shown: Any
+    another_key: bool = True
+
+
+@dataclass(frozen=True)
 class Change:
     """One write. ``action`` is create, update (merge), replace (remove and add), delete or touch (v1 heal)."""
 
@@ -137,12 +150,12 @@ def redact(item: Item, content: Mapping[str, Any], describe: Describe) -> dict[s
     """Return content in the form that may be shown: certificates described, keys only as present or absent."""
     if item.kind != "Secret":
         return {key: value for key, value in content.items() if value is not None}
-    if content.get("pending"):
-        return dict(content["pending"])
     data = content.get("data") or {}
     shown: dict[str, Any] = {key: content[key] for key in ("type",) if content.get(key)}
     for name in sorted(data):
-        if name == "tls.key":
+        if isinstance(data[name], Pending):
+            shown[name] = data[name].shown
+        elif name == "tls.key":
             shown[name] = "present" if data[name] else "empty"
         elif name in ("tls.crt", "ca.crt"):
             shown[name] = describe(data[name]) if data[name] else "empty"
@@ -163,7 +176,7 @@ def diff(changes: Iterable[Change], describe: Describe) -> dict[str, Any]:
             continue
         if content is not None:
             known = content
-            if change.action != "delete" and "pending" not in change.item.content:
+            if change.action != "delete":
                 known = {key: content.get(key) for key in change.item.content}
             before[label] = redact(change.item, _clip(known, change.item.content), describe)
             before[label]["managed by"] = change.before.owner if change.before is not None else ""
@@ -193,5 +206,5 @@ def _mark_key(change: Change, before: Any, after: dict[str, Any]) -> None:
         return
     old = (change.before.content.get("data") or {}).get("tls.key")
     new = (change.item.content.get("data") or {}).get("tls.key")
-    if old and new and old != new:
+    if old and new and (new.another_key if isinstance(new, Pending) else old != new):
         before["tls.key"], after["tls.key"] = "present", "present, another key"

@@ -197,6 +197,14 @@ bundle:
   type: str
   returned: success, when O(state=present)
   sample: "-----BEGIN CERTIFICATE-----\n...\n-----END CERTIFICATE-----\n"
+pending_chain:
+  description:
+    - In check mode, the CA certificate and its chain that a run would store, PEM, as
+      O(multisite.skupper_tls.certificate#module:pending) takes it. For a CA that a run would generate it is one of the
+      same subject and dates. Empty otherwise.
+  type: str
+  returned: success, when O(state=present)
+  sample: "-----BEGIN CERTIFICATE-----\n...\n-----END CERTIFICATE-----\n"
 revision:
   description: The number of the revision in the store, from 1. It is 0 for one that check mode would make.
   type: int

@@ -138,10 +138,11 @@ options:
             elements: str
             choices: [rsa-under-2048, sha1, md5, non-strict]
             default: []
-  pending_bundle:
+  pending:
     description:
-      - For check mode, the RV(multisite.skupper_tls.authority#module:bundle) of an authority that a run would import
-        just before. An imported certificate is checked against it where the store does not hold the authority yet.
+      - For check mode, the name of the variable in which an earlier task of M(multisite.skupper_tls.authority)
+        registered its result. It is used where the store does not hold the authority yet. What would be issued is shown
+        as of that one, and an imported certificate is checked against it.
     type: str
 extends_documentation_fragment:
   - multisite.skupper_tls.attributes
@@ -291,6 +292,24 @@ revision:
   type: int
   returned: success, when O(state=present)
   sample: 1
+authority:
+  description: The name of the authority that it is issued from or checked against.
+  type: str
+  returned: when O(state=present)
+  sample: default
+another_key:
+  description: Whether its key is another one than that of the revision before.
+  type: bool
+  returned: when O(state=present) and changed
+  sample: true
+pending_ca:
+  description:
+    - What peers would trust, each with V(subject), V(alternative_names), V(not_after) and V(sha256), where the
+      authority is not in the store yet, in check mode.
+  type: list
+  elements: dict
+  returned: when O(state=present) and changed
+  sample: []
 authority_revision:
   description: The number of the revision of the authority in the store, 0 for none.
   type: int

@@ -101,7 +101,7 @@ def _registered(arguments: dict[str, Any], variables: dict[str, Any]) -> dict[st
     by every worker.
     """
     found: dict[str, Any] = {}
-    for option in ("known", "issued"):
+    for option in ("known", "issued", "pending"):
         name = arguments.get(option)
         if isinstance(name, str):
             found[option] = variables.get(name)

@@ -348,7 +348,7 @@ def test_an_exec_plugin(cluster: Any, config: dict[str, Any], tmp_path: Path) ->
 
 def test_options_win_over_the_kubeconfig(cluster: Any, config: dict[str, Any], tmp_path: Path) -> None:
     ca = written(tmp_path / "ca", b64decode(config["clusters"][0]["cluster"]["certificate-authority-data"]).decode())
-    files = {
+    files: dict[str, Any] = {
         option: str(written(tmp_path / option, b64decode(config["users"][0]["user"][f"{name}-data"]).decode()))
         for option, name in (("client_cert", "client-certificate"), ("client_key", "client-key"))
     }
@@ -561,6 +561,13 @@ def test_a_busy_server_is_asked_again(server: Server, status: int, call: str) ->
     api = server.api()
     assert (api.get(NODES) if call == "get" else getattr(api, call)(NODES, {})) == {"ok": True}
     assert time.monotonic() - begun >= 1
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_server_that_names_no_time(server: Server, status: int) -> None:
+    server.says((status, {}, {"message": "busy"}), (200, {}, {"ok": True}))
+    assert server.api().create(NODES, {}) == {"ok": True}
     assert len(server.requests) == 2
 
 

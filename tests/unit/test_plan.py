@@ -20,6 +20,7 @@ from ansible_collections.multisite.skupper_tls.plugins.module_utils.plan import 
     OURS,
     Change,
     Observed,
+    Pending,
     diff,
     plan,
     redact,
@@ -217,16 +218,22 @@ def test_diff_of_a_touch() -> None:
 
 
 def test_stand_ins_of_check_mode() -> None:
-    pending = {"tls.crt": [{"subject": "CN=x"}], "tls.key": "present", "ca.crt": "from the authority"}
-    item = Item("Secret", "s", {"type": SECRET_TYPE, "pending": pending})
+    """What is still to be issued differs from all there is, and is shown as far as it is known."""
+    leaf = [{"subject": "CN=x"}]
+    data = {"tls.crt": Pending(leaf), "tls.key": Pending("present"), "ca.crt": CRT}
+    item = Item("Secret", "s", {"type": SECRET_TYPE, "data": data})
     assert [change.action for change in plan([item], {}, False).changes] == ["create"]
     before = Observed(secret(b"topsecretkey"), owner=OURS)
     (change,) = plan([item], {item.key: before}, False).changes
     assert change.action == "update"
     got = diff([change], summaries.described)
-    assert got["after"]["Secret/s"] == {**pending, "managed by": "ours"}
+    assert got["after"]["Secret/s"]["tls.crt"] == leaf
+    assert got["after"]["Secret/s"]["ca.crt"] == summaries.described(CRT)
+    assert got["after"]["Secret/s"]["tls.key"] == "present, another key"
     assert got["before"]["Secret/s"]["tls.key"] == "present"
     assert "topsecretkey" not in json.dumps(got)
+    data["tls.key"] = Pending("present", another_key=False)
+    assert diff([change], summaries.described)["after"]["Secret/s"]["tls.key"] == "present"
 
 
 KEY_PEM = b"-----BEGIN PRIVATE KEY-----\n%s\n-----END PRIVATE KEY-----\n"
@@ -254,7 +261,7 @@ def _secret_content(places: dict[str, str], key: bytes) -> dict[str, Any]:
 def test_no_byte_of_a_key_is_shown(
     old: bytes, new: bytes, old_places: dict[str, str], new_places: dict[str, str], action: str, pending: bool
 ) -> None:
-    content = {"pending": {"tls.key": "present"}} if pending else _secret_content(new_places, new)
+    content = {"data": {"tls.key": Pending("present")}} if pending else _secret_content(new_places, new)
     item = Item("Secret", "s", {} if action == "delete" else content)
     before = None if action == "create" else Observed(_secret_content(old_places, old))
     shown = json.dumps(diff([Change(action, item, before)], summaries.described), ensure_ascii=False)

@@ -66,7 +66,9 @@ def _new(store: Store, params: Mapping[str, Any], context: Context) -> dict[str,
         if origin == "generated":
             shown.update(_UNKNOWN)
         bundle = _bundle(tuple(certificates_)) if origin == "imported" else ""
-        return _result(True, shown, bundle, key is not None, None, before={})
+        result = _result(True, shown, bundle, key is not None, None, before={})
+        # For the certificates that the same run would issue or import; of a generated one it is a stand-in.
+        return {**result, "pending_chain": pem.certificates_to_pem(list(certificates_)).decode("ascii")}
     identity = (params["network"], KIND, params["name"])
     record = records.save(store, None, identity, certificates_, key_pem, {"source": origin}, context.now)
     return _result(True, shown, _bundle(record.certificates), bool(record.key_pem), record, before={})
@@ -186,6 +188,7 @@ def _result(
         "authority": shown,
         "key": has_key,
         "bundle": bundle,
+        "pending_chain": "",
         "revision": record.revision if record is not None else 0,
     }
     if before is not None:

@@ -16,6 +16,7 @@ from ..stores import records
 from ..stores.base import Store
 from ..stores.records import Record
 from ..x509 import certificates, chain, checks, describe, expiry, keys, names, pem, rules
+from . import summaries
 from .context import Context, open_store, passphrase
 from .sources import read_source
 
@@ -84,8 +85,25 @@ def _once(store: Store, params: Mapping[str, Any], context: Context) -> dict[str
         result = _result(False, record.certificates, record, rule)
     else:  # there is always a reason to make the first one
         raise StoreError("nothing is planned and nothing is stored", field="name", found=params["name"])
+    if planned is not None:
+        result.update(_predicted(record, planned, authority, params))
     revision = authority.revision if authority is not None else 0
-    return {**result, "warnings": warnings, "authority_revision": revision}
+    return {**result, "warnings": warnings, "authority": params["authority"], "authority_revision": revision}
+
+
+def _predicted(
+    record: Record | None, planned: Next, authority: Record | None, params: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what the step distribute must know, in check mode, to show what it would write."""
+    old = keys.public_bytes(record.certificates[0].public_key()) if record is not None else b""
+    new = keys.public_bytes(planned.certificates[0].public_key())
+    result: dict[str, Any] = {"another_key": old != new, "pending_ca": []}
+    if authority is None:
+        anchors = [describe.describe(cert) for cert in _pending_chain(params) if cert.subject == cert.issuer]
+        if planned.details["source"] == "issued":
+            anchors = [{**anchor, "serial_number": UNKNOWN, "sha256": UNKNOWN} for anchor in anchors]
+        result["pending_ca"] = [{key: anchor[key] for key in summaries.SHOWN} for anchor in anchors]
+    return result
 
 
 def _write(
@@ -125,14 +143,15 @@ def _issue(
         return None, _warnings(record, authority, rule, context)
     key = keys.generate_key(request.key_type)
     if authority is None:  # check mode, the authority is still to be made: a stand-in shows what it would issue
-        stand_in_key = keys.generate_key("ecdsa-p256")
-        stand_in = certificates.AuthorityRequest(f"{params['network']} CA")
-        issuer, issuer_key = certificates.build_authority(stand_in, stand_in_key, context.now), stand_in_key
-        intermediates: tuple[Any, ...] = ()
+        _refuse_without_key(params)
+        pending = _pending_chain(params)
+        issuer, issuer_key = _stand_in(pending, params, context)
+        intermediates: tuple[Any, ...] = tuple(cert for cert in pending if cert.subject != cert.issuer)
     else:
         issuer, issuer_key = authority.certificates[0], records.load_key(authority, passphrase(params))
         intermediates = authority.intermediates
-    leaf = certificates.issue(request, key.public_key(), issuer, issuer_key, context.now)
+    above = authority.certificates[1:] if authority is not None else ()
+    leaf = certificates.issue(request, key.public_key(), issuer, issuer_key, context.now, above=above)
     warnings = _clipped(leaf, request, context)
     details = {
         "source": "issued",
@@ -140,6 +159,17 @@ def _issue(
         "authority_revision": authority.revision if authority is not None else 1,
     }
     return Next([leaf, *intermediates], key, details, reason), warnings
+
+
+def _stand_in(pending: list[Any], params: Mapping[str, Any], context: Context) -> tuple[Any, Any]:
+    """Return a CA certificate, and its key, that issues what the authority that is still to be made would."""
+    subject, days = f"{params['network']} CA", 3650
+    if pending:
+        subject = names.subject_text(pending[0].subject)
+        days = max(1, (min(cert.not_valid_after_utc for cert in pending) - context.now).days)
+    key = keys.generate_key("ecdsa-p256")
+    request = certificates.AuthorityRequest(subject, validity_days=days)
+    return certificates.build_authority(request, key, context.now), key
 
 
 def _request(params: Mapping[str, Any]) -> certificates.CertificateRequest:
@@ -230,7 +260,7 @@ def _import(
         )
     field = "source"
     leaf, others = chain.pick_leaf(source.certificates, source.key, field)
-    anchors, known = _anchors(authority, params)
+    anchors, known = _anchors(authority, [leaf, *others], params)
     wanted = names.parse_names(params["alternative_names"], "alternative_names")
     if anchors:
         intermediates = chain.order_chain(leaf, [*others, *known], anchors, field)[1:]
@@ -251,12 +281,34 @@ def _import(
     return Next([leaf, *intermediates], source.key, details, reason), []
 
 
-def _anchors(authority: Record | None, params: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
+def _anchors(authority: Record | None, offered: list[Any], params: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
     """Return the CA certificates to end the chain in, and intermediates that the store knows."""
     if authority is not None:
         return list(authority.anchors), list(authority.intermediates)
-    bundle = params.get("pending_bundle")
-    return (pem.parse_certificates(bundle.encode("ascii"), "pending_bundle") if bundle else []), []
+    pending = _pending_chain(params)
+    known = [cert for cert in pending if cert.subject != cert.issuer]
+    issuers = {cert.issuer for cert in [*offered, *known]}
+    return [cert for cert in pending if cert.subject == cert.issuer and cert.subject in issuers], known
+
+
+def _pending_chain(params: Mapping[str, Any]) -> list[Any]:
+    """Return the CA and its chain that the module authority would have imported earlier in this check-mode run."""
+    bundle = str(_pending_authority(params).get("pending_chain") or "")
+    return pem.parse_certificates(bundle.encode("ascii"), "pending") if bundle else []
+
+
+def _pending_authority(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    pending = params.get("pending")
+    return pending if isinstance(pending, Mapping) else {}
+
+
+def _refuse_without_key(params: Mapping[str, Any]) -> None:
+    if _pending_chain(params) and not _pending_authority(params).get("key"):
+        raise InputError(
+            "the CA that is to be imported comes without its key, so it cannot issue a certificate",
+            field="skupper_tls_authority.source",
+            remedy="Give key_path as well, or import the finished certificate (tls.certificate.source)",
+        )
 
 
 def _no_anchor(leaf: Any, field: str) -> InputError:

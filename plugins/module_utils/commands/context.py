@@ -155,7 +155,10 @@ def connection(params: Mapping[str, Any], context: Context) -> Connection:
     groups = values.pop("impersonate_groups") or ()
     if isinstance(groups, str):
         groups = groups.split(",")
-    kubeconfig = values.pop("kubeconfig") or context.environment.get("KUBECONFIG")
+    kubeconfig = values.pop("kubeconfig")
+    if not kubeconfig and (values["context"] or not values["host"]):
+        # kubectl's variable must not mix another cluster's credentials into what the options say.
+        kubeconfig = context.environment.get("KUBECONFIG")
     return Connection(
         kubeconfig=kubeconfig,
         validate_certs=verify,
@@ -182,13 +185,13 @@ def issued_results(params: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def pending_certificates(params: Mapping[str, Any], context: Context) -> dict[str, Mapping[str, Any]]:
-    """Return by name the certificates that an earlier task of this check-mode run would have issued.
+    """Return by name what the module certificate said of those that this check-mode run would have issued.
 
     Outside check mode nothing is pending: what is not in the store does not exist.
     """
     if not context.check:
         return {}
-    return {str(entry.get("name")): entry["certificate"] for entry in issued_results(params) if entry.get("changed")}
+    return {str(entry.get("name")): entry for entry in issued_results(params) if entry.get("changed")}
 
 
 def known_site(params: Mapping[str, Any]) -> Mapping[str, Any] | None:

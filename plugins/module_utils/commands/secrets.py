@@ -9,12 +9,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import SiteError, StoreError, raise_all
-from ..plan import Observed, Plan, diff, plan
+from ..plan import Observed, Pending, Plan, diff, plan
 from ..sites.base import Site
-from ..skupper.desired import SECRET_TYPE, Item, SiteKind, profile_name, secret_items, secret_names
+from ..skupper.desired import Item, Material, SiteKind, secret_items, secret_names
 from ..skupper.services import Service, Tls, secret_pairs
 from ..stores import records
 from ..stores.base import Store
+from ..x509 import pem
 from . import summaries
 from .applying import apply_plan
 from .context import (
@@ -99,7 +100,9 @@ def desired_secrets(
         provides = any(service.provides and service.tls == pair for service in services)
         pending = pending_certificates(params, context).get(pair.server_secret)
         if pending:
-            made = stand_ins(pair, kind, provides, pending)
+            name = str(pending.get("authority") or "")
+            authority = records.load(store, "authority", name, params["network"]) if name else None
+            made = stand_ins(pair, kind, provides, pending, authority)
         else:
             issued = _issued(store, pair, params, context)
             revisions[pair.server_secret] = list(issued.revisions)
@@ -121,19 +124,25 @@ def _issued(store: Store, pair: Tls, params: Mapping[str, Any], context: Context
     return issued
 
 
-def stand_ins(pair: Tls, kind: SiteKind, provides: bool, pending: Mapping[str, Any]) -> list[Item]:
-    """Return stand-ins for the secrets of a certificate that is still to be issued; each differs from all there is."""
-    shown = {key: pending[key] for key in ("subject", "alternative_names", "not_after", "sha256") if key in pending}
-    full = {"tls.crt": [shown], "tls.key": "present", "ca.crt": "from the authority"}
-    ca_only = {"tls.crt": "empty", "tls.key": "empty", "ca.crt": "from the authority"}
-    extra = {"type": SECRET_TYPE} if (kind.family, kind.version) == ("kubernetes", "v2") else {}
-    items = [
-        Item("Secret", pair.server_secret, {**extra, "pending": full}),
-        Item("Secret", pair.ca_secret, {**extra, "pending": ca_only}),
+def stand_ins(
+    pair: Tls, kind: SiteKind, provides: bool, pending: Mapping[str, Any], authority: records.Record | None = None
+) -> list[Item]:
+    """Return stand-ins for the secrets of a certificate that is still to be issued.
+
+    Args:
+        pending: what the module certificate said of it in check mode, empty if that is not known.
+        authority: its CA, None if that is still to be made as well.
+    """
+    shown = [
+        {key: entry[key] for key in summaries.SHOWN if key in entry}
+        for entry in (pending.get("certificate") or {}, *(pending.get("intermediates") or []))
     ]
-    if kind.family == "system" and provides:
-        items.append(Item("Secret", profile_name(pair), {"pending": ca_only}))
-    return items
+    bundle: Any = Pending(pending.get("pending_ca") or "from the authority")
+    if authority is not None:
+        bundle = pem.certificates_to_pem(list(authority.anchors))
+    key: Any = Pending("present", bool(pending.get("another_key", True)))
+    leaf: Any = Pending(shown)
+    return secret_items(pair, Material(leaf, key, bundle), kind, provides)
 
 
 def secret_summaries(

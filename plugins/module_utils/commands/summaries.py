@@ -14,14 +14,14 @@ from ..plan import Observed
 from ..skupper.desired import SECRET_KEYS, SECRET_TYPE, SiteKind
 from ..x509 import certificates, chain, describe, keys, names, pem
 
+SHOWN = ("subject", "alternative_names", "not_after", "sha256")
+"""What a diff shows of a certificate."""
+
 
 def described(data: bytes) -> list[dict[str, Any]]:
     """Return the description of PEM certificates for a diff; one entry that says so if they cannot be read."""
     try:
-        return [
-            {key: entry[key] for key in ("subject", "alternative_names", "not_after", "sha256")}
-            for entry in describe.describe_bundle(data, "")
-        ]
+        return [{key: entry[key] for key in SHOWN} for entry in describe.describe_bundle(data, "")]
     except SkupperTlsError as error:
         return [{"unreadable": error.message}]
 

@@ -79,7 +79,7 @@ class SystemSite:
 
     def _is_site(self) -> bool:
         for folder in (RESOURCES, "runtime/resources"):
-            for file in sorted((self.folder / folder).glob("*.y*ml")):
+            for file in self._resources(folder):
                 if _SITE_KIND.search(self._read(file).decode("utf-8", "replace")):
                     return True
         return False
@@ -94,7 +94,7 @@ class SystemSite:
             if observed is not None:
                 found[("Secret", name)] = observed
         wanted = tuple(kinds)
-        for file in sorted((self.folder / RESOURCES).glob("*.y*ml")):
+        for file in self._resources(RESOURCES):
             kind, name = [*file.stem.split("-", 1), ""][:2]
             if kind in wanted and name:
                 found[(kind, name)] = self._observe_resource(file, kind, name, manifest)
@@ -102,7 +102,7 @@ class SystemSite:
 
     def _observe_secret(self, name: str, manifest: Mapping[str, Any]) -> Observed | None:
         folder = self.folder / CERTS / name
-        if not folder.is_dir():
+        if not self._is_folder(folder):
             return None
         data = {file.name: self._read(file) for file in sorted(folder.iterdir()) if file.is_file()}
         entry = manifest["items"].get(f"Secret/{name}")
@@ -279,15 +279,30 @@ class SystemSite:
     def after_change(self) -> str:
         return f"run `skupper system reload -n {self.address.namespace}` on {self.address.name}"
 
+    def _resources(self, folder: str) -> list[Path]:
+        try:
+            return sorted((self.folder / folder).glob("*.y*ml"))
+        except OSError as error:
+            raise self._read_error(self.folder / folder, error) from None
+
+    def _is_folder(self, folder: Path) -> bool:
+        try:
+            return folder.is_dir()
+        except OSError as error:
+            raise self._read_error(folder, error) from None
+
     def _read(self, file: Path) -> bytes:
         try:
             return file.read_bytes()
         except OSError as error:
-            raise self._error(
-                f"cannot read {file}",
-                found=error.strerror or "error",
-                remedy="Run as the user that owns the site (become), or mend the permissions",
-            ) from None
+            raise self._read_error(file, error) from None
+
+    def _read_error(self, path: Path, error: OSError) -> SkupperTlsError:
+        return self._error(
+            f"cannot read {path}",
+            found=error.strerror or "error",
+            remedy="Run as the user that owns the site (become), or mend the permissions",
+        )
 
     def _write_error(self, error: OSError) -> SkupperTlsError:
         return self._error(

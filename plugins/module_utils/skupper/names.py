@@ -41,6 +41,21 @@ def label_problems(value: Any, field: str) -> list[InputError]:
     ]
 
 
+def address_problems(value: Any, field: str) -> list[InputError]:
+    """Return what keeps the value from being the address of a service, which becomes the name of a Service."""
+    problems = label_problems(value, field)
+    if not problems and value[0].isdigit():
+        problems.append(
+            InputError(
+                "begins with a digit",
+                field=field,
+                found=value,
+                remedy="Begin with a letter, as Kubernetes and Skupper demand of a Service's name (RFC 1035)",
+            )
+        )
+    return problems
+
+
 def secret_name_problems(value: Any, field: str) -> list[InputError]:
     """Return what keeps the value from naming a secret of custom mode (design, invariant 3)."""
     problems = label_problems(value, field)

@@ -123,7 +123,7 @@ def _parse_service(
     entry: Mapping[str, Any], groups: Mapping[str, Sequence[str]] | None, host: str, where: str
 ) -> tuple[Service | None, list[InputError]]:
     address = entry.get("address")
-    problems = names.label_problems(address, f"{where}.address")
+    problems = names.address_problems(address, f"{where}.address")
     if not problems:
         where = f"{where} ({address})"
     tls, tls_problems = _parse_tls(entry.get("tls") or {}, f"{where}.tls")

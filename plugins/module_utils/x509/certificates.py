@@ -141,10 +141,11 @@ def issue(
     issuer_key: keys.PrivateKey,
     now: datetime,
     field: str = "",
+    above: Sequence[x509.Certificate] = (),
 ) -> x509.Certificate:
     """Return a server certificate for the public key, signed by the issuer.
 
-    It ends after the validity of the request, or with the issuer if that ends earlier.
+    It ends after the validity of the request, or with the first certificate of its chain that ends earlier.
 
     Args:
         request: what to issue; its key type is not compared with the key.
@@ -153,6 +154,7 @@ def issue(
         issuer_key: the CA's key.
         now: aware UTC time; the certificate begins :data:`CLOCK_SKEW` earlier, but not before the issuer does.
         field: the option that names the CA, for messages about it.
+        above: the certificates above the issuer, up to the root.
 
     Raises:
         InputError: the request is not acceptable; or the issuer has expired, is not valid yet, is no CA, may not
@@ -162,10 +164,11 @@ def issue(
     raise_all(check_certificate_request(request) + _issuer_problems(issuer, issuer_key, now, field))
     subject = names.parse_subject(request.subject, "subject")
     alternative_names = names.general_names(names.parse_names(request.names, "alternative_names"))
+    until = min(certificate.not_valid_after_utc for certificate in (issuer, *above))
     builder = (
         _builder(subject, issuer.subject, public_key)
         .not_valid_before(_seconds(max(now - CLOCK_SKEW, issuer.not_valid_before_utc)))
-        .not_valid_after(_seconds(min(now + timedelta(days=request.validity_days), issuer.not_valid_after_utc)))
+        .not_valid_after(_seconds(min(now + timedelta(days=request.validity_days), until)))
         .add_extension(x509.SubjectAlternativeName(alternative_names), critical=not list(subject))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         # keyEncipherment is for the RSA key exchange of TLS 1.2; other keys cannot do it (RFC 8446 section 4.4.2.2).

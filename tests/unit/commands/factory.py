@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,19 @@ def context(check: bool = False, now: datetime = NOW, host: str = "", base: Path
 
 
 #: Options that name a variable in a playbook, of which the action plugin passes on the value.
-BY_NAME = ("known", "issued")
+BY_NAME = ("known", "issued", "pending")
 
 
-def command(module: str, given: Mapping[str, Any], check: bool = False, now: datetime = NOW, host: str = "") -> Any:
-    """Run a module's command and return its result, failed or not."""
+def command(
+    module: str, given: Mapping[str, Any], check: bool = False, now: datetime | None = None, host: str = ""
+) -> Any:
+    """Run a module's command and return its result, failed or not.
+
+    Without ``now`` the site's modules run at the real time, for a real API server's clock is compared with it; the
+    others at the time when the tests began.
+    """
+    if now is None:
+        now = datetime.now(timezone.utc) if module in run.SITE_MODULES else NOW
     values = {name: value for name, value in given.items() if name in BY_NAME}
     named = {name: value for name, value in given.items() if name not in BY_NAME}
     return run.execute(module, {**arguments(module, **named), **values}, context(check, now, host))

@@ -186,6 +186,26 @@ def test_another_authority(given: dict[str, Any], tmp_path: Path) -> None:
     assert not command("certificate", {**given, "authority": "second"})["changed"]
 
 
+def test_never_outlives_the_root_above_its_ca(store: dict[str, Any], tmp_path: Path) -> None:
+    top = factory.root("Short root", key=factory.key(), not_before=NOW - 90 * DAY, not_after=NOW + 10 * DAY)
+    below = factory.make("Long sub", top, ca=True, key=factory.key(number=2), not_after=NOW + 900 * DAY)
+    assert command("authority", {**store, "source": source(below, top)})["changed"]
+    given = {**store, "name": "s", "alternative_names": ["payments"]}
+    result = command("certificate", given)
+    assert stored(tmp_path).certificates[0].not_valid_after_utc == top.certificate.not_valid_after_utc
+    assert "ends with its CA" in result["warnings"][0]
+    assert not command("certificate", given, now=NOW + 8 * DAY)["changed"]
+
+
+def test_an_imported_authority_without_key_is_refused_ahead(store: dict[str, Any], tmp_path: Path) -> None:
+    authority = command("authority", {**store, "source": {"certificate_content": pem(ROOT)}}, check=True)
+    given = {**store, "name": "s", "alternative_names": ["payments"], "pending": authority}
+    error = command("certificate", given, check=True)["errors"][0]
+    assert "comes without its key" in error["message"]
+    assert error["field"] == "skupper_tls_authority.source"
+    assert tree(tmp_path) == {}
+
+
 def test_clipped_by_its_ca_and_never_renewed_without_end(store: dict[str, Any], tmp_path: Path) -> None:
     given = {**store, "name": "s", "alternative_names": ["payments"], "validity_days": 365}
     command("authority", {**store, "validity_days": 30})
@@ -282,8 +302,8 @@ def test_no_authority(store: dict[str, Any], tmp_path: Path) -> None:
 
 def test_an_import_for_an_authority_to_come(store: dict[str, Any], tmp_path: Path) -> None:
     given = {**store, "name": "s", "alternative_names": ["payments"], "source": source(LEAF)}
-    bundle = command("authority", {**store, "source": source(ROOT)}, check=True)["bundle"]
-    predicted = command("certificate", {**given, "pending_bundle": bundle}, check=True)
+    authority = command("authority", {**store, "source": source(ROOT)}, check=True)
+    predicted = command("certificate", {**given, "pending": authority}, check=True)
     assert predicted["changed"]
     assert predicted["certificate"]["sha256"] != "known after the run"
     unfitting = command("certificate", given, check=True)

@@ -155,7 +155,7 @@ def test_in_check_mode_what_is_not_there_yet_is_pending() -> None:
 
 
 def test_against_the_store(tmp_path: Path) -> None:
-    store = {"store": {"path": str(tmp_path / "store")}}
+    store: dict[str, Any] = {"store": {"path": str(tmp_path / "store")}}
     ca = command("authority", store)["authority"]["sha256"]
     leaf = command("certificate", {**store, "name": "server-cert-secret", "alternative_names": ["payments"]})
     good = said(leaf["certificate"]["sha256"], ca)
@@ -168,7 +168,7 @@ def test_against_the_store(tmp_path: Path) -> None:
 
 
 def test_an_empty_store_compares_nothing(tmp_path: Path) -> None:
-    store = {"store": {"path": str(tmp_path / "store")}}
+    store: dict[str, Any] = {"store": {"path": str(tmp_path / "store")}}
     assert not report("verify", {"east": said()}, **store)["failed"]
     assert list(tmp_path.iterdir()) == []
 

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.multisite.skupper_tls.plugins.module_utils.commands import service as service_command
+from ansible_collections.multisite.skupper_tls.plugins.module_utils.commands.applying import apply_plan
 from ansible_collections.multisite.skupper_tls.plugins.module_utils.errors import SiteConflict, SiteError
 from ansible_collections.multisite.skupper_tls.plugins.module_utils.plan import FOREIGN, OURS, Change, Observed, Plan
-from ansible_collections.multisite.skupper_tls.plugins.module_utils.skupper.desired import Item
+from ansible_collections.multisite.skupper_tls.plugins.module_utils.skupper.desired import Item, SiteKind
 from ansible_collections.multisite.skupper_tls.tests.cluster.clusters import unique
 from ansible_collections.multisite.skupper_tls.tests.unit.commands.factory import command, tree
 from ansible_collections.multisite.skupper_tls.tests.unit.skupper.factory import entry, parsed
@@ -425,7 +426,7 @@ CONNECTOR = Observed({"spec": {"tlsCredentials": "ca-cert-secret"}}, LABELS, OUR
     ],
 )
 def test_unwanted(key: tuple[str, str], observed: Observed, gone: bool) -> None:
-    kind = service_command.SiteKind("kubernetes", "v2")
+    kind = SiteKind("kubernetes", "v2")
     assert service_command.unwanted([], {key: observed}, [parsed()], kind) == ([key] if gone else [])
     kept = [Item(*key, {})]
     assert service_command.unwanted(kept, {key: observed}, [parsed()], kind) == []
@@ -443,7 +444,7 @@ def test_unwanted(key: tuple[str, str], observed: Observed, gone: bool) -> None:
 def test_what_several_services_use_goes_with_the_last(other: Any, gone: bool) -> None:
     shared = ("Certificate", "ca-cert-secret-profile")
     seen = {shared: Observed({}, {}, OURS), other[0]: other[1]}
-    kind = service_command.SiteKind("linux", "v2")
+    kind = SiteKind("linux", "v2")
     assert (shared in service_command.unwanted([], seen, [parsed()], kind)) is gone
 
 
@@ -476,10 +477,10 @@ def test_a_conflict_means_to_plan_anew(conflicts: int, fails: bool) -> None:
 
     if fails:
         with pytest.raises(SiteConflict) as caught:
-            service_command.apply_plan(site, planned, False)
+            apply_plan(site, planned, False)
         assert caught.value.site == "east"
     else:
-        assert service_command.apply_plan(site, planned, False).changes == tuple(changes)
+        assert apply_plan(site, planned, False).changes == tuple(changes)
         assert site.written == changes
 
 
@@ -487,5 +488,5 @@ def test_a_refused_plan_writes_nothing() -> None:
     site: Any = Crowded(0)
     plan = Plan((Change("create", Item("Listener", "a", {})),), (SiteError("no"),))
     with pytest.raises(SiteError, match="site east: no"):
-        service_command.apply_plan(site, lambda: (plan, {}), False)
+        apply_plan(site, lambda: (plan, {}), False)
     assert site.written == []

@@ -33,7 +33,7 @@ def pem(*parties: Any) -> bytes:
 
 def summary(
     crt: bytes = pem(LEAF),
-    key: bytes = KEY,
+    key: bytes | None = KEY,
     ca: bytes = pem(ROOT),
     role: str = "server",
     kind: SiteKind = V2,

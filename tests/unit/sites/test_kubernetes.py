@@ -611,7 +611,10 @@ def test_v1_replaced_means_removed_and_added(opened: Open, cluster: Any, v1: str
 
     def controller() -> None:
         """As Skupper's: it takes the bridges away some time after the entry went."""
+        deadline = time.monotonic() + 15
         while "payments" in (config_map(cluster, v1, "skupper-services").data or {}):
+            if time.monotonic() > deadline:
+                return
             time.sleep(0.02)
         time.sleep(0.7)
         put_bridges(cluster, v1)
@@ -623,6 +626,7 @@ def test_v1_replaced_means_removed_and_added(opened: Open, cluster: Any, v1: str
     assert converge(site, other) == ["replace"]
     done = time.monotonic()
     thread.join()
+    assert removed
     assert removed[0] < done  # the entry came back only after its bridges had gone
     states = watch(cluster, v1, since)
     assert ["payments" in state for state in states] == [False, True]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 import multiprocessing
@@ -502,7 +503,7 @@ def test_a_reader_never_sees_an_incomplete_folder(site: SystemSite) -> None:
 
 
 def test_where_the_kernel_cannot_exchange(site: SystemSite, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(system.ctypes, "CDLL", lambda *_arguments, **_options: object())
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_arguments, **_options: object())
     converge(site, secret())
     assert converge(site, secret("2")) == ["update"]
     assert converge(site, secret("3")) == ["update"]
@@ -560,7 +561,7 @@ def _as_nobody(home: Path, results: Any) -> None:
     os.setgid(65534)
     os.setuid(65534)
     site = opened(home)
-    said = [site.health([], 0, False).missing_permissions]
+    said: list[Any] = [site.health([], 0, False).missing_permissions]
     for call in (lambda: site.observe(["server-cert-secret"], []), lambda: site.apply(Change("create", listener()))):
         try:
             call()
@@ -570,11 +571,32 @@ def _as_nobody(home: Path, results: Any) -> None:
     results.put(said)
 
 
+def _kind_as_nobody(home: Path, results: Any) -> None:
+    os.setgid(65534)
+    os.setuid(65534)
+    try:
+        results.put(opened(home).kind())
+    except SiteError as error:
+        results.put((error.message, error.found))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user to become")
+def test_a_home_of_another_user(site: SystemSite, tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    results = PROCESSES.Queue()
+    runner = PROCESSES.Process(target=_kind_as_nobody, args=(tmp_path, results))
+    runner.start()
+    message, found = results.get(timeout=30)
+    runner.join()
+    assert message.startswith("cannot read ")
+    assert found == "Permission denied"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs another user to become")
 def test_a_folder_of_another_user(site: SystemSite, tmp_path: Path) -> None:
     converge(site, secret())
-    for folder in [tmp_path, *tmp_path.parents[:2]]:
-        folder.chmod(0o755)
+    for folder in [tmp_path, *tmp_path.parents[:3]]:  # a worker of the test runner has a folder more
+        folder.chmod(folder.stat().st_mode | 0o755)
     certs(site).chmod(0o755)
     results = PROCESSES.Queue()
     runner = PROCESSES.Process(target=_as_nobody, args=(tmp_path, results))

@@ -240,6 +240,10 @@ def test_many_hosts_are_not_all_listed() -> None:
     assert "site0006" not in problem.remedy
 
 
+def test_an_address_is_the_name_of_a_service() -> None:
+    assert refused([{**entry(), "address": "9lives"}]) == [("services[0].address", "begins with a digit", "9lives")]
+
+
 def test_one_address_twice() -> None:
     raw = [entry(), entry(ports=[6000]), entry(address="other")]
     assert refused(raw) == [("services", "is the address of two services", "payments")]
@@ -274,7 +278,14 @@ def test_the_default_authority_may_be_written_or_not() -> None:
 
 def test_all_problems_together() -> None:
     raw = [
-        entry(address="Bad", ports=[0, 70000], protocol="http", providers=["nobody"]),
+        entry(
+            address="Bad",
+            ports=[0, 70000],
+            protocol="http",
+            providers=["nobody"],
+            tls={"mode": "x"},
+            workload={"selector": "app"},
+        ),
         entry(tls={"mode": "generated", "server_secret": "skupper-tls-a", "ca_secret": "-"}),
         entry(address="c", workload={"kind": "pod"}),
         entry(address="d"),
@@ -283,8 +294,10 @@ def test_all_problems_together() -> None:
     found = [(field, text) for field, _message, text in refused(raw, option="skupper_tls_services")]
     assert found == [
         ("skupper_tls_services[0].address", "'Bad'"),
+        ("skupper_tls_services[0].tls.mode", "x"),
         ("skupper_tls_services[0].ports", "0"),
         ("skupper_tls_services[0].ports", "70000"),
+        ("skupper_tls_services[0].workload.selector", "app"),
         ("skupper_tls_services[0].protocol", "http"),
         ("skupper_tls_services[0].providers", "nobody"),
         ("skupper_tls_services[1] (payments).tls.server_secret", "skupper-tls-a"),

@@ -99,8 +99,9 @@ def test_who_read_before_the_change_is_refused(store: DirectoryStore, write: Any
 def test_who_read_before_the_deletion_is_refused(store: DirectoryStore, write: str) -> None:
     token = store.create("authority", "a", {}).token
     store.delete("authority", "a", token)
+    arguments: tuple[Any, ...] = ("authority", "a", {}, token) if write == "update" else ("authority", "a", token)
     with pytest.raises(StoreConflict):
-        _ = store.update("authority", "a", {}, token) if write == "update" else store.delete("authority", "a", token)
+        getattr(store, write)(*arguments)
     assert store.read("authority", "a") is None
 
 

@@ -253,7 +253,8 @@ def test_refused_authority_requests(changes: dict[str, Any], field: str, message
 def test_everything_wrong_with_a_request_at_once() -> None:
     request = certificates.CertificateRequest("X=a", ("a_b", "*"), "dsa", 0, ("clientAuth",))
     fields = [error.field for error in certificates.check_certificate_request(request)]
-    assert fields == ["subject", "key_type", "validity_days", "alternative_names", "alternative_names", "extended_key_usage"]
+    names = ["alternative_names"] * 2
+    assert fields == ["subject", "key_type", "validity_days", *names, "extended_key_usage"]
 
 
 def test_good_requests_have_no_problems() -> None:
