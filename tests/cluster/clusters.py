@@ -166,7 +166,7 @@ class _Server:
     def wait_until_ready(self, timeout: float = READY_TIMEOUT) -> None:
         assert self._process.stdout is not None
         assert self._process.stderr is not None
-        ready, _, _ = select.select([self._process.stdout], [], [], timeout)
+        ready, dummy, dummy = select.select([self._process.stdout], [], [], timeout)
         line = self._process.stdout.readline() if ready else b""
         if not line:
             self.stop()
@@ -550,7 +550,7 @@ class Clusters:
                 f"{len(names) + len(self._clusters)} clusters are asked for; {ENVIRONMENT} has {len(contexts)} contexts"
             )
         found = []
-        for name, (_, entry) in zip(names, free):
+        for name, (dummy, entry) in zip(names, free):
             path = _write_private(self.directory / "clusters" / name / "kubeconfig", _render({name: entry}))
             cluster = Cluster(name, path, self.directory / "users")
             _apply_kinds(cluster)
@@ -616,7 +616,7 @@ def _apply_kinds(cluster: Cluster) -> None:
 
 
 def _up(names: list[str], directory: Path) -> None:
-    def interrupt(*_: object) -> None:
+    def interrupt(*dummy: object) -> None:
         raise KeyboardInterrupt
 
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -144,7 +144,7 @@ def test_v1_site(clusters: Take) -> None:
     assert read("skupper-site", namespace).data["name"] == "west"
     assert not read("skupper-services", namespace).data
     router = json.loads(read("skupper-internal", namespace).data["skrouterd.json"])
-    assert [entity for entity, _ in router].count("sslProfile") == 3
+    assert [entity for entity, dummy in router].count("sslProfile") == 3
     names = {item.metadata.name for item in cluster.apps.list_namespaced_deployment(namespace).items}
     assert names == {"skupper-router", "skupper-service-controller"}
 
@@ -359,10 +359,10 @@ def test_two_builders_build_once(tmp_path: Path) -> None:
     command = [sys.executable, str(HERE / "build.py")]
     builders = [
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
+        for dummy in range(2)
     ]
     results = [builder.communicate(timeout=1800) for builder in builders]
     assert [builder.returncode for builder in builders] == [0, 0]
-    assert len({output for output, _ in results}) == 1
-    assert sorted("built " in errors for _, errors in results) == [False, True]
+    assert len({output for output, dummy in results}) == 1
+    assert sorted("built " in errors for dummy, errors in results) == [False, True]
     assert len(list((tmp_path / "multisite.skupper_tls").glob("testapiserver-*"))) == 1

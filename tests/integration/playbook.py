@@ -108,7 +108,7 @@ def _masked(text: str) -> str:
 
 def parse_recap(output: str) -> dict[str, dict[str, int]]:
     """Return by host the numbers of the recap at the end of an output."""
-    _, _, end = output.rpartition("PLAY RECAP")
+    dummy, dummy, end = output.rpartition("PLAY RECAP")
     return {host: {key: int(number) for key, number in _COUNT.findall(line)} for host, line in _RECAP.findall(end)}
 
 

@@ -81,7 +81,8 @@ def test_vaulted_content(network: SystemNetwork, tmp_path: Path) -> None:
     }
     lines = ["---\n"]
     for name, value in values.items():
-        command = [Path(sys.executable).parent / "ansible-vault", "encrypt_string", "--vault-password-file", password]
+        vault = str(Path(sys.executable).parent / "ansible-vault")
+        command = [vault, "encrypt_string", "--vault-password-file", str(password)]
         done = subprocess.run(
             [*command, "--stdin-name", name],
             input=value,

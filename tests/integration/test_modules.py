@@ -96,7 +96,10 @@ def test_connection_from_the_environment(network: KubeNetwork) -> None:
     network.variables.pop("skupper_site_kubeconfig")
     network.hosts = {"west": {}}
     network.service["providers"] = []
-    tasks = [{f"{MODULE}.site_info": {}, "register": "seen"}, {"ansible.builtin.assert": {"that": ["seen.reachable"]}}]
+    tasks: list[dict[str, Any]] = [
+        {f"{MODULE}.site_info": {}, "register": "seen"},
+        {"ansible.builtin.assert": {"that": ["seen.reachable"]}},
+    ]
     run = network.play(tasks, environment=environment).good()
     (seen,) = run.of("site_info").values()
     assert seen.result["secrets"][SERVER]["key"] == "matches"

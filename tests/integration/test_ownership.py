@@ -74,7 +74,7 @@ def test_the_modules_alone_refuse_too(network: KubeNetwork) -> None:
     foreign_secret(network)
     network.run("issue").good()
     before = network.snapshot()
-    tasks = [{"multisite.skupper_tls.secrets": {}}]
+    tasks: list[dict[str, Any]] = [{"multisite.skupper_tls.secrets": {}}]
     network.play(tasks, "--limit", "west").bad("did not write it", f"Secret {SERVER}")
     assert network.snapshot() == before, "the other secret of the pair was written before the refusal"
     network.clusters["west"].core.delete_namespaced_secret(SERVER, network.namespace)

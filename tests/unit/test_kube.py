@@ -489,7 +489,7 @@ def test_the_servers_clock(cluster: Any) -> None:
 @pytest.mark.parametrize("date", ["yesterday", "", "Mon, 99 Jan 2024 00:00:00 GMT"])
 def test_an_odd_date(server: Server, date: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(http.server.BaseHTTPRequestHandler, "date_time_string", lambda *_: date)
+        patch.setattr(http.server.BaseHTTPRequestHandler, "date_time_string", lambda *dummy: date)
         server.says((200, {}, {}))
         api = server.api()
         assert api.request("GET", NODES).server_time is None
@@ -612,7 +612,7 @@ def test_an_answer_that_is_no_object(server: Server, body: bytes, call: str) -> 
     server.says((200, {}, body))
     api = server.api()
     with pytest.raises(SiteError) as caught:
-        _ = api.get(NODES) if call == "get" else getattr(api, call)(NODES, {})
+        dummy = api.get(NODES) if call == "get" else getattr(api, call)(NODES, {})
     assert "cannot be reached" in caught.value.message
     assert server.url in caught.value.message
 
@@ -622,7 +622,7 @@ def test_an_answer_that_is_cut_off(server: Server, call: str) -> None:
     server.says((200, {"Content-Length": "500"}, b'{"metadata": {}}'))
     api = server.api(timeout=2.0)
     with pytest.raises(SiteError) as caught:
-        _ = api.get(NODES) if call == "get" else api.patch(NODES, {})
+        dummy = api.get(NODES) if call == "get" else api.patch(NODES, {})
     assert "cannot be reached" in caught.value.message
     assert len(server.requests) == (2 if call == "get" else 1)
 
@@ -632,7 +632,7 @@ def test_a_redirect_is_not_followed(server: Server) -> None:
     server.says((302, {"Location": server.url + "/elsewhere"}, b""))
     with pytest.raises(SiteError):
         server.api().get(NODES)
-    assert [path for _, path, _, _ in server.requests] == [NODES]
+    assert [request[1] for request in server.requests] == [NODES]
 
 
 @pytest.mark.parametrize(
@@ -688,4 +688,4 @@ def test_review_of_permissions(cluster: Any, rules: list[Any], missing: list[str
     namespace = cluster.create_namespace(unique("review"))
     api = Api(Connection(kubeconfig=str(cluster.make_user(namespace, "u", rules))))
     wanted = [("", "secrets", "s", "get"), ("", "secrets", "", "create")]
-    assert [verb for _, _, _, verb in kube.review_permissions(api, namespace, wanted)] == missing
+    assert [verb for dummy, dummy, dummy, verb in kube.review_permissions(api, namespace, wanted)] == missing

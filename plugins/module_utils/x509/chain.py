@@ -227,7 +227,7 @@ def _paths(
     unfinished: list[list[x509.Certificate]] = []
     complete = False
     queue = deque([[leaf]])
-    for _ in range(_MAX_STEPS):
+    for dummy in range(_MAX_STEPS):
         if not queue:
             break
         path = queue.popleft()

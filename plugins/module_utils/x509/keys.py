@@ -57,7 +57,7 @@ def generate_key(key_type: str) -> PrivateKey:
         raise InputError(
             "the key type is unknown", field="key_type", found=key_type, remedy=f"Use one of {', '.join(KEY_TYPES)}"
         )
-    kind, _, size = key_type.partition("-")
+    kind, dummy, size = key_type.partition("-")
     if kind == "rsa":
         return rsa.generate_private_key(public_exponent=65537, key_size=int(size))
     if kind == "ecdsa":

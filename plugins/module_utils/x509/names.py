@@ -208,7 +208,7 @@ def _text_of(name: x509.GeneralName) -> str:
 def _wildcard_matches(pattern: str, host: str) -> bool:
     if not pattern.startswith("*.") or pattern.count(".") < 2 or _address(host) is not None:
         return False
-    label, _, rest = host.partition(".")
+    label, dummy, rest = host.partition(".")
     return bool(label) and "*" not in label and rest == pattern[2:]
 
 

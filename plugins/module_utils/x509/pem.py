@@ -237,7 +237,7 @@ def _parsed(data: bytes, *, pem_armour: bool) -> x509.Certificate | None:
         certificate = x509.load_pem_x509_certificate(data) if pem_armour else x509.load_der_x509_certificate(data)
         certificate.subject.rfc4514_string()
         certificate.issuer.rfc4514_string()
-        _ = (
+        dummy = (
             certificate.version,
             certificate.serial_number,
             certificate.extensions,

@@ -161,8 +161,8 @@ def test_against_the_store(tmp_path: Path) -> None:
     good = said(leaf["certificate"]["sha256"], ca)
     assert not report("verify", {"east": good, "west": good}, **store)["failed"]
     both = report("verify", {"east": said(), "west": said()}, **store)
-    assert {check for check, _ in found(both)} == {"TLS602"}
-    assert {site for _, site in found(both)} == {"east", "west"}
+    assert {check for check, dummy in found(both)} == {"TLS602"}
+    assert {site for dummy, site in found(both)} == {"east", "west"}
     (tmp_path / "store" / "certificate" / "server-cert-secret.json").write_text("{")
     assert found(report("verify", {"east": good}, **store)) == [("TLS701", "network")]
 

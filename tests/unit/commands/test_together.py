@@ -30,10 +30,10 @@ def _run(store: dict[str, Any], start: Any, results: Any) -> None:
 
 def run_together(store: dict[str, Any]) -> list[tuple[Any, Any]]:
     start, results = PROCESSES.Barrier(COUNT), PROCESSES.Queue()
-    runners = [PROCESSES.Process(target=_run, args=(store, start, results)) for _ in range(COUNT)]
+    runners = [PROCESSES.Process(target=_run, args=(store, start, results)) for dummy in range(COUNT)]
     for runner in runners:
         runner.start()
-    said = [results.get(timeout=60) for _ in runners]
+    said = [results.get(timeout=60) for dummy in runners]
     for runner in runners:
         runner.join()
     return said
@@ -51,10 +51,10 @@ def test_ten_runs_at_once(clusters: Any, tmp_path: Path, kind: str) -> None:
         assert isinstance(authority, dict), authority
         assert not authority.get("failed"), authority
         assert not certificate.get("failed"), certificate
-    assert len({authority["authority"]["sha256"] for authority, _ in said}) == 1
-    assert len({certificate["certificate"]["sha256"] for _, certificate in said}) == 1
-    assert [authority["changed"] for authority, _ in said].count(True) == 1
-    assert [certificate["changed"] for _, certificate in said].count(True) == 1
-    assert {certificate["revision"] for _, certificate in said} == {1}
+    assert len({authority["authority"]["sha256"] for authority, dummy in said}) == 1
+    assert len({certificate["certificate"]["sha256"] for dummy, certificate in said}) == 1
+    assert [authority["changed"] for authority, dummy in said].count(True) == 1
+    assert [certificate["changed"] for dummy, certificate in said].count(True) == 1
+    assert {certificate["revision"] for dummy, certificate in said} == {1}
     again = run_together(store)
     assert not any(authority["changed"] or certificate["changed"] for authority, certificate in again)

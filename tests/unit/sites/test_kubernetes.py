@@ -374,7 +374,7 @@ def test_a_secret_changed_since_the_plan_is_a_conflict(
     if how != "appeared":
         converge(site, secrets()[:1])
     gone = [("Secret", SECRET)] if action == "delete" else []
-    (change, *_) = [*planned(site, [] if gone else secrets("2")[:1], gone=gone).changes, None]
+    (change, *dummy) = [*planned(site, [] if gone else secrets("2")[:1], gone=gone).changes, None]
     if change is None:
         return  # nothing to delete that appears later
     if how == "changed":
@@ -719,7 +719,7 @@ class Neighbour:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *dummy: Any) -> None:
         self._stop.set()
         self._thread.join()
 

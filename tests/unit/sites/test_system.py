@@ -386,7 +386,7 @@ def test_several_runs_at_once(site: SystemSite, tmp_path: Path) -> None:
     runners = [PROCESSES.Process(target=_claim_many, args=(tmp_path, start, n, results)) for n in range(4)]
     for runner in runners:
         runner.start()
-    assert [results.get(timeout=60) for _ in runners] == [""] * 4
+    assert [results.get(timeout=60) for dummy in runners] == [""] * 4
     for runner in runners:
         runner.join()
     names = [f"s{number}-{port}" for number in range(4) for port in range(20)]

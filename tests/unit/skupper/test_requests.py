@@ -100,7 +100,7 @@ def test_services_that_share_a_secret_and_differ() -> None:
             entry(tls={"certificate": {"key_type": "ed25519", "subject": "a"}}),
             entry(address="stock", tls={"certificate": {"key_type": "rsa-2048", "subject": "a"}}),
         )
-    ((field, message, _),) = errors_of(caught.value)
+    ((field, message, dummy),) = errors_of(caught.value)
     assert field == "services (stock).tls.certificate.key_type"
     assert "payments" in message
     assert "server-cert-secret" in message
@@ -109,7 +109,7 @@ def test_services_that_share_a_secret_and_differ() -> None:
 def test_unknown_options_all_together() -> None:
     with pytest.raises(SkupperTlsError) as caught:
         requests(entry(tls={"certificate": {"key-type": "x", "days": 3}}), defaults={"validity": 1})
-    assert [field for field, _, _ in errors_of(caught.value)] == [
+    assert [field for field, dummy, dummy in errors_of(caught.value)] == [
         "skupper_tls_certificate.validity",
         "services (payments).tls.certificate.key-type",
         "services (payments).tls.certificate.days",

@@ -127,7 +127,7 @@ def test_of_many_writers_at_once_one_wins(store: DirectoryStore, update: bool) -
     runners = [PROCESSES.Process(target=_race, args=(store, start, results, n, token)) for n in range(count)]
     for runner in runners:
         runner.start()
-    said = dict(results.get(timeout=30) for _ in runners)
+    said = dict(results.get(timeout=30) for dummy in runners)
     for runner in runners:
         runner.join()
     assert sorted(said.values()) == ["conflict"] * (count - 1) + ["won"]

@@ -101,7 +101,7 @@ def test_who_read_before_the_deletion_is_refused(opened: Open) -> None:
 @pytest.mark.parametrize("update", [False, True], ids=["create", "update"])
 def test_of_many_writers_at_once_one_wins(opened: Open, update: bool) -> None:
     token = opened().create("authority", "a", {"by": -1}).token if update else ""
-    stores = [opened() for _ in range(8)]
+    stores = [opened() for dummy in range(8)]
     start, said = threading.Barrier(len(stores)), {}
 
     def write(number: int) -> None:

@@ -61,7 +61,7 @@ def handshake(authority: factory.Party, leaf: factory.Party, host: str, folder: 
         "server": server.wrap_bio(to_server, to_client, server_side=True),
     }
     waiting = set(ends)
-    for _ in range(10):
+    for dummy in range(10):
         for one in sorted(waiting):
             try:
                 ends[one].do_handshake()
@@ -187,7 +187,7 @@ OTHER_KEY = factory.root()
 REFUSED_ISSUERS = {
     "expired": (lambda: factory.root(not_after=NOW - timedelta(seconds=1)), "has expired"),
     "not yet": (lambda: factory.root(not_before=NOW + timedelta(seconds=1)), "is not valid yet"),
-    "no CA": (lambda: factory.make(), "is not a CA certificate"),
+    "no CA": (factory.make, "is not a CA certificate"),
     "no basicConstraints": (lambda: factory.make(ca=None, key_usage=None), "is not a CA certificate"),
     "no keyCertSign": (lambda: factory.root(key_usage=("crl_sign",)), "keyUsage has no keyCertSign"),
     "client CA": (lambda: factory.root(purposes=[factory.CLIENT]), "extendedKeyUsage has no serverAuth"),
@@ -274,7 +274,7 @@ def test_the_longest_validity(tmp_path: Path) -> None:
 
 def test_no_state_is_shared_between_threads() -> None:
     issuer, made = factory.root(), []
-    threads = [threading.Thread(target=lambda: made.append(issue(issuer))) for _ in range(8)]
+    threads = [threading.Thread(target=lambda: made.append(issue(issuer))) for dummy in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -121,7 +121,7 @@ def test_a_circle_ends() -> None:
 def test_a_heap_of_cross_signed_cas_ends() -> None:
     key = factory.key("ecdsa-p256", 13)
     base = root("same", key=key)
-    heap = [make("same", base, ca=True, key=key).certificate for _ in range(30)]
+    heap = [make("same", base, ca=True, key=key).certificate for dummy in range(30)]
     leaf = make("leaf", base, names=["payments"]).certificate
     refused(leaf, heap, [STRANGER], "")
 
@@ -207,7 +207,13 @@ def constrained(*permitted: x509.GeneralName, excluded: tuple[x509.GeneralName, 
     return build
 
 
-DNS, NET = x509.DNSName, lambda text: x509.IPAddress(ipaddress.ip_network(text))
+DNS = x509.DNSName
+
+
+def NET(text: str) -> x509.IPAddress:
+    return x509.IPAddress(ipaddress.ip_network(text))
+
+
 UNKNOWN = (x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00"), True)
 ADDRESS = [(x509.SubjectAlternativeName([DNS("payments"), x509.IPAddress(ipaddress.ip_address("10.0.0.1"))]), False)]
 ALWAYS = {

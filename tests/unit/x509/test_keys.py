@@ -225,7 +225,7 @@ def test_arbitrary_bytes_raise_only_our_error(data: bytes, passphrase: bytes | N
         keys.load_key(data, "f", passphrase)
 
 
-SEEDS = [data for data, _ in READABLE.values()] + list(ENCRYPTED.values())
+SEEDS = [data for data, dummy in READABLE.values()] + list(ENCRYPTED.values())
 
 
 @given(
@@ -243,7 +243,7 @@ def test_mutated_keys_raise_only_our_error(seed: bytes, at: int, insert: bytes, 
 
 @pytest.mark.parametrize("vector", ["", "00", "0" * 31, "0" * 31 + "Z", "0" * 64])
 def test_a_panic_of_the_library_is_a_damaged_key(vector: str) -> None:
-    head, _, rest = ENCRYPTED["proc-type"].partition(b"DEK-Info: AES-128-CBC,")
+    head, dummy, rest = ENCRYPTED["proc-type"].partition(b"DEK-Info: AES-128-CBC,")
     assert rest
     data = head + b"DEK-Info: AES-128-CBC," + vector.encode() + rest[32:]
     with pytest.raises(InputError) as caught:

@@ -162,7 +162,7 @@ def test_text_like_pem_raises_only_our_error(text: str) -> None:
         pem.parse_certificates(text.encode("utf-8"), "f")
 
 
-SEEDS = [data for data, _ in READABLE.values()]
+SEEDS = [data for data, dummy in READABLE.values()]
 
 
 @given(

@@ -28,7 +28,7 @@ def test_imports(file: Path) -> None:
         if isinstance(node, ast.Import):
             assert {alias.name.split(".")[0] for alias in node.names} <= ALLOWED
         elif isinstance(node, ast.ImportFrom):
-            assert node.level or str(node.module).split(".")[0] in ALLOWED
+            assert node.level or str(node.module).split(".", maxsplit=1)[0] in ALLOWED
             assert node.level < 2 or node.module == "errors"
         elif isinstance(node, ast.Attribute):
             assert node.attr not in ("now", "utcnow", "today")
