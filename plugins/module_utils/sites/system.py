@@ -18,6 +18,7 @@ import json
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -279,15 +280,23 @@ class SystemSite:
     def after_change(self) -> str:
         return f"run `skupper system reload -n {self.address.namespace}` on {self.address.name}"
 
+    # Not by pathlib: from Python 3.13 on it takes a folder that may not be read for one that is empty or not there.
+
     def _resources(self, folder: str) -> list[Path]:
+        path = self.folder / folder
         try:
-            return sorted((self.folder / folder).glob("*.y*ml"))
+            names = os.listdir(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
         except OSError as error:
-            raise self._read_error(self.folder / folder, error) from None
+            raise self._read_error(path, error) from None
+        return sorted(path / name for name in names if name.endswith((".yaml", ".yml")))
 
     def _is_folder(self, folder: Path) -> bool:
         try:
-            return folder.is_dir()
+            return stat.S_ISDIR(folder.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
         except OSError as error:
             raise self._read_error(folder, error) from None
 
