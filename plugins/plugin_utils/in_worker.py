@@ -10,6 +10,7 @@ it imports, is paid for once a play and not once a task.
 
 from __future__ import annotations
 
+import getpass
 import os
 from datetime import datetime, timezone
 from pathlib import Path
@@ -91,7 +92,15 @@ class ActionModule(ActionBase):
             environment=dict(os.environ),
             user_id=os.getuid(),
             remote=getattr(self._connection, "transport", "local") != "local",
+            become_user=self._become_user(),
         )
+
+    def _become_user(self) -> str:
+        """Return the user that the task is to become, empty where that is who runs it already."""
+        if not self._play_context.become:
+            return ""
+        user = str(self._play_context.become_user or "root")
+        return "" if user == getpass.getuser() else user
 
 
 def _registered(arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:

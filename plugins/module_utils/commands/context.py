@@ -44,6 +44,7 @@ class Context:
         environment: the environment variables.
         user_id: the user that runs the command.
         remote: whether the host at hand is another machine than the one that runs the command.
+        become_user: the user that the task is to become, empty if it is to stay who it is.
     """
 
     host: str
@@ -54,6 +55,7 @@ class Context:
     environment: Mapping[str, str] = field(default_factory=dict)
     user_id: int = -1
     remote: bool = False
+    become_user: str = ""
 
     def path(self, text: str) -> Path:
         """Return a path of the user's, relative ones from the playbook's folder."""
@@ -76,6 +78,14 @@ def open_site(params: Mapping[str, Any], context: Context) -> Site:
             field="skupper_site_platform",
             found="a connection other than local",
             remedy="Run the play on the site's host with ansible_connection: local",
+        )
+    if context.become_user:
+        raise SiteError(
+            f"{address.platform} sites are written as the user that runs Ansible: become is not supported here",
+            site=context.host,
+            field="become",
+            found=f"become_user {context.become_user}",
+            remedy="Run ansible-playbook itself as the user that owns the site, without become",
         )
     home = context.path(address.data_home) if address.data_home else None
     return SystemSite(address, home or default_data_home(context.environment, context.user_id))

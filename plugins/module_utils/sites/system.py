@@ -310,14 +310,14 @@ class SystemSite:
         return self._error(
             f"cannot read {path}",
             found=error.strerror or "error",
-            remedy="Run as the user that owns the site (become), or mend the permissions",
+            remedy="Run Ansible as the user that owns the site, or mend the permissions",
         )
 
     def _write_error(self, error: OSError) -> SkupperTlsError:
         return self._error(
             f"cannot write {error.filename or self.folder}",
             found=error.strerror or "error",
-            remedy="Run as the user that owns the site (become), free space, or mend the permissions; then run again",
+            remedy="Run Ansible as the user that owns the site, free space, or mend the permissions; then run again",
         )
 
     def _error(self, message: str, **details: str) -> SkupperTlsError:
