@@ -358,4 +358,5 @@ def _serve(listener: socket.socket, context: ssl.SSLContext) -> None:
 
 def store_records(network: Network, kind: str) -> dict[str, Any]:
     """Return by name the documents of a directory store."""
-    return {file.stem: json.loads(file.read_text()) for file in (network.store / kind).glob("*.json")}
+    files = [file for file in (network.store / kind).glob("*.json") if not file.name.startswith(".")]
+    return {file.stem: json.loads(file.read_text()) for file in files}

@@ -18,7 +18,7 @@ DEMO = Path(__file__).resolve().parents[2] / "tools" / "demo.py"
 )
 def test_demo(sites: str, rollouts: int, tmp_path: Path) -> None:
     command = [sys.executable, str(DEMO), "--sites", sites, "--directory", str(tmp_path / "demo")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("Second run: changed=0 on every site.") == rollouts
     assert done.stdout.count("strict RFC 5280 verification") == rollouts

@@ -247,10 +247,10 @@ def test_the_controllers_refusal_is_shown(controlled: KubeNetwork) -> None:
 
 def test_without_a_controller_nothing_is_waited_for(make: Any) -> None:
     network = make()
+    network.variables["skupper_tls_wait_timeout"] = 90
     run = network.run().good()
     assert "warning TLS403" in run.output
-    seconds = [event.time for event in run.events if EXPOSE in event.task]
-    assert max(seconds) - min(seconds) < 4
+    assert run.seconds < 60
 
 
 # -- order
