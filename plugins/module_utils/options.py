@@ -233,8 +233,6 @@ SPECS: Mapping[str, Mapping[str, Any]] = {
 }
 """The argument spec of each module."""
 
-MUTUALLY_EXCLUSIVE: Mapping[str, list[list[str]]] = {}
-
 
 def spec(module: str) -> dict[str, Any]:
     """Return the argument spec of a module."""

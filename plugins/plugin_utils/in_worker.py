@@ -1,7 +1,7 @@
 # Copyright (c) 2026 multisite.skupper_tls contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The action behind every module of the collection (routed in meta/runtime.yml).
+"""The action behind every module of the collection: each has a file of its name in plugins/action that imports it.
 
 It runs the module's command inside Ansible's worker: no connection, no interpreter start, no module archive. The
 strategy loads this class in the parent process before it forks the workers, so what is imported here, and in what

@@ -201,10 +201,11 @@ def _heals(services: Iterable[Service], seen: Seen, result: Plan, adopt: bool) -
 
 
 def _roles(services: Iterable[Service]) -> dict[str, Any]:
-    return {service.address: _role(service) for service in services}
+    return {service.address: role_of(service) for service in services}
 
 
-def _role(service: Service) -> dict[str, Any]:
+def role_of(service: Service) -> dict[str, Any]:
+    """Return what a result says of a service: the side of the site at hand, the ports, the names of the secrets."""
     return {
         "role": "provider" if service.provides else "consumer",
         "ports": [port.port for port in service.ports],

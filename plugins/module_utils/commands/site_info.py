@@ -18,10 +18,11 @@ from ..sites.kubernetes import is_ready
 from ..skupper import checks
 from ..skupper.checks import ERROR, WARNING, Finding
 from ..skupper.desired import Item, SiteKind, secret_names, site_problems
+from ..skupper.names import ADDRESS_LABEL
 from ..skupper.services import Service, secret_pairs, sound_services
 from .context import Context, asked, known_site, open_site
 from .secrets import desired_secrets, secret_summaries, stand_ins
-from .service import desired_items, expose_plan, remembering
+from .service import desired_items, expose_plan, remembering, role_of
 
 
 def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
@@ -278,14 +279,10 @@ def _not_taken_up(host: str, key: tuple[str, str], observed: Observed) -> Findin
 
 def _service(service: Service, observed: Mapping[tuple[str, str], Observed]) -> dict[str, Any]:
     return {
-        "role": "provider" if service.provides else "consumer",
-        "ports": [port.port for port in service.ports],
-        "server_secret": service.tls.server_secret,
-        "ca_secret": service.tls.ca_secret,
+        **role_of(service),
         "objects": sorted(
             f"{kind}/{name}"
             for (kind, name), item in observed.items()
-            if kind != "Secret"
-            and (name == service.address or item.labels.get("multisite.skupper-tls/address") == service.address)
+            if kind != "Secret" and (name == service.address or item.labels.get(ADDRESS_LABEL) == service.address)
         ),
     }

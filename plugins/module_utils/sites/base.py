@@ -46,7 +46,6 @@ class Health:
         missing_permissions: verbs on resources that are needed and not granted.
         clock_offset: seconds that the site's clock is ahead of ours, None if unknown.
         controller: whether a Skupper controller is seen at work (it has written a status).
-        router_config: whether the router's configuration was found.
     """
 
     identity: str
