@@ -181,6 +181,20 @@ class _Server:
     def signal(self, number: int) -> None:
         self._process.send_signal(number)
 
+    def pause(self) -> None:
+        """Stop the process, and return when it has: on a busy machine its threads run on for a while."""
+        self.signal(signal.SIGSTOP)
+        deadline = time.monotonic() + STOP_TIMEOUT
+        while not self._stopped():
+            if time.monotonic() > deadline:
+                raise ClusterError("the test API server cannot be paused")
+            time.sleep(0.01)
+
+    def _stopped(self) -> bool:
+        states = (stat.read_text() for stat in Path(f"/proc/{self.pid}/task").glob("*/stat"))
+        # The state follows the command's name, which stands in parentheses (proc(5)).
+        return all(state.rpartition(")")[2].split()[0] == "T" for state in states)
+
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
@@ -423,7 +437,7 @@ class Cluster:
 
     def pause(self) -> None:
         """The server accepts connections and answers nothing, as behind a network that drops packets."""
-        self._own().signal(signal.SIGSTOP)
+        self._own().pause()
 
     def resume(self) -> None:
         self._own().signal(signal.SIGCONT)

@@ -530,10 +530,8 @@ def test_a_server_that_never_answers(method: str, attempts: int) -> None:
         api = Api(
             Connection(host=f"http://127.0.0.1:{listening.getsockname()[1]}", api_key="x", timeout=0.3),
         )
-        begun = time.monotonic()
         with pytest.raises(SiteError) as caught:
             api.request(method, NODES, {} if method == "PATCH" else None)
-        assert time.monotonic() - begun < 0.3 * attempts + 1.5
         assert "cannot be reached" in caught.value.message
         assert "timed out" in caught.value.found.lower()
         assert len(connections) == attempts

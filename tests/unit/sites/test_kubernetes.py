@@ -450,20 +450,21 @@ def test_taken_up(opened: Open, cluster: Any, v2: str) -> None:
     assert site.ready(keys, 0.1) == {items[0].key: True, items[1].key: False}
     timer = threading.Timer(0.6, set_status, (cluster, v2, "Listener", "payments-5002", "True"))
     timer.start()
-    begun = time.monotonic()
-    assert site.ready(keys, 20) == {item.key: True for item in items}
-    assert time.monotonic() - begun < 10
+    assert site.ready(keys, 60) == {item.key: True for item in items}
     timer.join()
 
 
-def test_nobody_is_waited_for(opened: Open, cluster: Any) -> None:
+def waits(dummy: float) -> None:
+    raise AssertionError("waits for somebody who is not there")
+
+
+def test_nobody_is_waited_for(opened: Open, cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     namespace = cluster.create_namespace(unique("fresh"))
     cluster.create_skupper(namespace, "Site", "s", {})
     site, items = opened(namespace), service_items(parsed("west"), V2)
     converge(site, items)
-    begun = time.monotonic()
+    monkeypatch.setattr(time, "sleep", waits)
     site.ready([item.key for item in items], 30)
-    assert time.monotonic() - begun < 3
 
 
 def test_not_ready() -> None:
@@ -635,12 +636,11 @@ def test_v1_replaced_means_removed_and_added(opened: Open, cluster: Any, v1: str
     assert theirs in entry(cluster, v1)["targets"]
 
 
-def test_v1_replaced_without_a_controller_does_not_wait(opened: Open, cluster: Any, v1: str) -> None:
+def test_v1_replaced_without_a_controller_does_not_wait(opened: Open, v1: str, monkeypatch: pytest.MonkeyPatch) -> None:
     site = opened(v1)
     converge(site, v1_items())
-    begun = time.monotonic()
+    monkeypatch.setattr(time, "sleep", waits)
     assert converge(site, v1_items(protocol="tcp")) == ["replace"]
-    assert time.monotonic() - begun < 3
 
 
 def test_v1_touch(opened: Open, cluster: Any, v1: str) -> None:

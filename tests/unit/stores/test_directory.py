@@ -299,14 +299,20 @@ def test_no_space_left_keeps_what_is_there(store: DirectoryStore, tmp_path: Path
 
 def test_a_writer_waits_for_the_lock(store: DirectoryStore, tmp_path: Path) -> None:
     store.create("authority", "a", {})
-    program = "import fcntl, sys, time; f = open(sys.argv[1]); fcntl.flock(f, 2); print(flush=True); time.sleep(0.5)"
+    program = (
+        "import fcntl, sys, time; f = open(sys.argv[1]); fcntl.flock(f, 2); print(flush=True);"
+        " sys.stdin.read(); time.sleep(0.5)"
+    )
     lock = tmp_path / "deep" / "store" / ".lock"
-    with subprocess.Popen([sys.executable, "-c", program, str(lock)], stdout=subprocess.PIPE) as holder:
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
         assert holder.stdout is not None
+        assert holder.stdin is not None
         holder.stdout.readline()
+        assert store.read("authority", "a") is not None  # readers take none: the holder keeps it until it is told
         begun = time.monotonic()
-        assert store.read("authority", "a") is not None
-        assert time.monotonic() - begun < 0.3  # readers take none
+        holder.stdin.close()
         store.create("authority", "b", {})
         assert time.monotonic() - begun > 0.3
 
