@@ -69,34 +69,53 @@ options:
         suboptions:
           mode:
             description:
-              - V(custom) is one certificate and one CA, under the same two names on every site. It is the only mode
-                of this version.
+              - V(custom) is one certificate and one CA, under the same two names on every site.
+              - V(generated) is what Skupper's C(--generate-tls-secrets) makes, each site's own CA signs. The
+                certificate is in the secret C(skupper-tls-<address>), the CA in C(skupper-service-client), and clients
+                must trust the CA of their own site.
             type: str
             default: custom
           server_secret:
             description:
-              - The name of the secret with certificate, key and CA, on every site. It is an RFC 1123 label that does
-                not begin with C(skupper-tls-), for Skupper v1 deletes secrets of that name when it unexposes the
-                address.
+              - In mode V(custom), the name of the secret with certificate, key and CA, on every site. It is an RFC 1123
+                label that does not begin with C(skupper-tls-), for Skupper v1 deletes secrets of that name when it
+                unexposes the address, and is no secret that Skupper makes itself.
               - Services may share it. Their certificate then has the names of all of them.
             type: str
             default: server-cert-secret
           ca_secret:
             description:
-              - The name of the secret with the CA alone, on every site, which clients may mount. The same rules hold
+              - In mode V(custom), the name of the secret with the CA alone, on every site, which clients may mount. The
+                same rules hold
                 as for O(services[].tls.server_secret), and it has another name than that.
             type: str
             default: ca-cert-secret
           authority:
             description:
-              - The name of the authority in the store that issues the certificate. The default is V(default).
+              - In mode V(custom), the name of the authority in the store that issues the certificate. The default is
+                V(default).
               - Services that share a secret have the same authority.
             type: str
+          signer:
+            description:
+              - In mode V(generated), the authority in the store that is placed on every v2 and system site as its
+                signing CA, so that the certificates of all sites chain to one root. Without it each site has a CA of
+                its own. All services of that mode have the same signer.
+              - Its key is RSA, for Skupper 2.2.1 signs with a PKCS#1 RSA key only. Skupper v1 always signs with a CA of
+                its own.
+            type: str
+          site_intermediates:
+            description:
+              - Whether each site signs with an intermediate CA of its own below O(services[].tls.signer), which may
+                sign for the names of the services on that site only and no further CA, so that the key of the signer
+                stays in the store. The key of the signer may then be of any type.
+            type: bool
+            default: false
           certificate:
             description:
-              - Options for the certificate. It takes C(subject), C(alternative_names), C(key_type), C(validity_days),
-                C(renew_before), C(extended_key_usage) and C(source), with the meanings of the module
-                M(multisite.skupper_tls.certificate).
+              - In mode V(custom), options for the certificate. It takes C(subject), C(alternative_names),
+                C(key_type), C(validity_days), C(renew_before), C(extended_key_usage) and C(source), with the meanings
+                of the module M(multisite.skupper_tls.certificate).
               - Only the step issue reads it, by the filter
                 P(multisite.skupper_tls.certificate_requests#filter).
             type: dict

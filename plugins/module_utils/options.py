@@ -38,6 +38,7 @@ NETWORK_VARIABLES = {
     "services": "skupper_tls_services",
     "adopt": "skupper_tls_adopt",
     "wait_timeout": "skupper_tls_wait_timeout",
+    "certificate_timeout": "skupper_tls_certificate_timeout",
 }
 """The variables that the options of the network default to."""
 
@@ -127,6 +128,8 @@ def services(required: bool) -> dict[str, Any]:
                         "server_secret": {"type": "str", "default": "server-cert-secret", "no_log": False},
                         "ca_secret": {"type": "str", "default": "ca-cert-secret", "no_log": False},
                         "authority": {"type": "str"},
+                        "signer": {"type": "str"},
+                        "site_intermediates": {"type": "bool", "default": False},
                         "certificate": {"type": "dict", "no_log": False},
                     },
                 },
@@ -187,6 +190,7 @@ SPECS: Mapping[str, Mapping[str, Any]] = {
         "name": {"type": "str", "default": "default"},
         **state("present", "absent"),
         **_issue(3650),
+        "site_intermediates": {"type": "dict"},
         **source(),
         **_SITE_COMMON,
     },
@@ -202,6 +206,7 @@ SPECS: Mapping[str, Mapping[str, Any]] = {
         **state("present", "absent"),
         **services(True),
         "adopt": {"type": "bool", "default": False},
+        "certificate_timeout": {"type": "float", "default": 60.0},
         "known": {"type": "list", "elements": "str", "default": []},
         "issued": {"type": "str"},
         **_SITE_COMMON,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable
 
 from .errors import ForeignObject, SkupperTlsError
-from .skupper.desired import Item
+from .skupper.desired import SECRET_KINDS, Item
 
 OURS = "ours"
 FOREIGN = "foreign"
@@ -33,6 +33,7 @@ class Observed:
         uid: the identity of this incarnation, where the backend knows one.
         record: what the backend remembers beside the item.
         synced: a v1 entry that another site sent: not ours, yet not a user's own either.
+        generated: a secret that Skupper is known to have made.
     """
 
     content: Mapping[str, Any]
@@ -44,6 +45,7 @@ class Observed:
     uid: str = ""
     record: Mapping[str, Any] = field(default_factory=dict)
     synced: bool = False
+    generated: bool = False
 
     def __repr__(self) -> str:
         return f"Observed(owner={self.owner!r}, network={self.network!r}, token={self.token!r})"
@@ -116,6 +118,14 @@ def plan(
     return Plan(tuple(changes), tuple(problems))
 
 
+def joined(*plans: Plan) -> Plan:
+    """Return several plans as one."""
+    return Plan(
+        tuple(change for each in plans for change in each.changes),
+        tuple(problem for each in plans for problem in each.problems),
+    )
+
+
 def _needed(item: Item, before: Observed | None) -> Change | None:
     if before is None:
         return Change("create", item)
@@ -148,7 +158,7 @@ def _foreign(item: Item, before: Observed) -> ForeignObject:
 
 def redact(item: Item, content: Mapping[str, Any], describe: Describe) -> dict[str, Any]:
     """Return content in the form that may be shown: certificates described, keys only as present or absent."""
-    if item.kind != "Secret":
+    if item.kind not in SECRET_KINDS:
         return {key: value for key, value in content.items() if value is not None}
     data = content.get("data") or {}
     shown: dict[str, Any] = {key: content[key] for key in ("type",) if content.get(key)}
@@ -202,7 +212,7 @@ def _clip(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]
 
 def _mark_key(change: Change, before: Any, after: dict[str, Any]) -> None:
     """Say that a key changes, which redaction alone would hide."""
-    if change.item.kind != "Secret" or change.before is None or not isinstance(before, dict):
+    if change.item.kind not in SECRET_KINDS or change.before is None or not isinstance(before, dict):
         return
     old = (change.before.content.get("data") or {}).get("tls.key")
     new = (change.item.content.get("data") or {}).get("tls.key")

@@ -45,6 +45,14 @@ options:
         clocks are slow.
       - Certificates never outlive their CA.
     default: 3650
+  site_intermediates:
+    description:
+      - By host, the DNS names that an intermediate CA of that site may sign for, as the filter
+        P(multisite.skupper_tls.site_intermediates#filter) makes them for services with C(tls.site_intermediates).
+      - The store then holds such a CA for each of the hosts, with an RSA key of 2048 bits, name constraints and path
+        length 0. It is made anew when a third of its lifetime is left, when the authority is another, or when its
+        names are; in the last case with the same key.
+    type: dict
   source:
     description:
       - A CA to import, with its issuers up to the self-signed root, for the router and OpenSSL accept no chain without
@@ -190,6 +198,16 @@ key:
   type: bool
   returned: success, when O(state=present)
   sample: true
+site_intermediates:
+  description:
+    - By host, the intermediate CAs that were made in this run, or in check mode would be; what RV(authority) has of the
+      certificate, and C(permitted_names).
+  type: dict
+  returned: when O(site_intermediates) is given and not empty
+  sample:
+    east:
+      subject: CN=east service CA
+      permitted_names: [payments, payments.shop, payments.shop.svc]
 bundle:
   description:
     - The self-signed CA certificates that every peer must trust, PEM.

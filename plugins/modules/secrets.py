@@ -15,6 +15,11 @@ description:
     the same names and with the same content as every other site. The module reads them from the store by itself.
   - On Kubernetes a secret is of type C(kubernetes.io/tls), which Skupper v2 insists on. On a system site it is a folder
     under C(input/certs), put in place as a whole, for Skupper replaces an incomplete one by a certificate of its own.
+  - In TLS mode V(generated) Skupper makes the secrets. On v2 on Kubernetes the module makes the Certificates that it
+    makes them from, the signing CA before what it signs, and waits for the secrets. It also mends what Skupper does
+    not by itself, a secret that was deleted and certificates of a CA that is no longer there. On v1 and on system
+    sites Skupper generates when the service is exposed, and the module does nothing, unless there is a signer.
+  - A secret of a user's own under the name of one that Skupper is to generate is refused, O(adopt) or not.
   - Keys, labels and annotations of a secret that are not the collection's are left as they are.
   - Run it on every site before the service is exposed on any. A site that lacks one of the secrets stops configuring
     its router.
@@ -30,6 +35,13 @@ options:
         error is told at once.
       - The default is the variable C(skupper_tls_services).
     required: true
+  certificate_timeout:
+    description:
+      - How many seconds to wait for Skupper v2 on Kubernetes to make the secrets of Certificates, where the TLS mode is
+        V(generated). It is an error if they are not there by then.
+      - The variable C(skupper_tls_certificate_timeout) takes the place of the default.
+    type: float
+    default: 60.0
 extends_documentation_fragment:
   - multisite.skupper_tls.adopt
   - multisite.skupper_tls.attributes
@@ -45,7 +57,8 @@ notes:
   - What another process changes between reading and writing is read and planned anew, up to five times.
   - On Kubernetes the user of the site needs the verbs get, create and patch on Secrets, and delete to remove or replace
     one. On v2 also list on Sites, and on Listeners and Connectors to remove; on v1 also get on the ConfigMaps
-    C(skupper-site), and to remove C(skupper-services) and C(skupper-internal).
+    C(skupper-site), and to remove C(skupper-services) and C(skupper-internal). In TLS mode V(generated) on v2 also
+    list, create, patch and delete on Certificates.
   - Skupper v1 and system sites read a changed secret only after their router has restarted or the site was reloaded.
 seealso:
   - module: multisite.skupper_tls.certificate

@@ -14,6 +14,7 @@ from ..stores import records
 from ..stores.base import Store
 from ..stores.records import Record
 from ..x509 import certificates, chain, checks, describe, keys, names, pem
+from . import signers
 from .context import Context, open_store, passphrase
 from .sources import Source, read_source
 
@@ -27,7 +28,17 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         SkupperTlsError: what is asked for, or what the store holds, is not acceptable. Nothing was written.
     """
     raise_all(label_names.label_problems(params["name"], "name"))
-    return {"name": params["name"], **_run(params, context)}
+    result = {"name": params["name"], **_run(params, context)}
+    if params.get("site_intermediates") and params["state"] != "absent":
+        made = _site_intermediates(params, context)
+        result.update(changed=bool(result["changed"] or made), site_intermediates=made)
+    return result
+
+
+def _site_intermediates(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    store = open_store(params, context)
+    authority = records.load(store, KIND, params["name"], params["network"])
+    return signers.make_intermediates(store, authority, params["site_intermediates"], params, context)
 
 
 def _run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
@@ -169,6 +180,7 @@ def _absent(store: Store, record: Record | None, params: Mapping[str, Any], cont
             remedy="Remove the certificates first (module certificate, state: absent)",
         )
     if not context.check:
+        signers.remove_intermediates(store, record.name)
         store.delete(KIND, record.name, record.stored.token)
     shown = describe.describe(record.certificates[0])
     return {"changed": True, "authority": None, "diff": {"before": shown, "after": {}}}

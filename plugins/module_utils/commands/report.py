@@ -12,7 +12,7 @@ from ..errors import InputError, SkupperTlsError
 from ..skupper import checks
 from ..skupper.checks import ERROR, Finding
 from ..skupper.requests import collected_requests
-from ..skupper.services import Service, secret_pairs, sound_services
+from ..skupper.services import Service, custom_pairs, generated_services, secret_pairs, sound_services
 from ..stores import records
 from ..x509 import describe
 from .context import Context, open_store
@@ -156,7 +156,8 @@ def _across_secrets(
     sites: Mapping[str, Mapping[str, Any]], services: Iterable[Service], params: Mapping[str, Any], context: Context
 ) -> list[Finding]:
     findings: list[Finding] = []
-    for pair in secret_pairs(services):
+    findings += _across_generated(sites, services, params, context)
+    for pair in custom_pairs(services):
         expected = _expected(pair.server_secret, params, context, findings)
         parts = (
             (pair.server_secret, "tls_sha256", expected[0]),
@@ -173,6 +174,42 @@ def _across_secrets(
             if params["step"] == "barrier":
                 findings += _absent(sites, values, subject)
     return findings
+
+
+def _across_generated(
+    sites: Mapping[str, Mapping[str, Any]], services: Iterable[Service], params: Mapping[str, Any], context: Context
+) -> list[Finding]:
+    """Return what is wrong between sites whose certificates are generated: they must differ, each has its own CA."""
+    findings: list[Finding] = []
+    pairs = [service.tls for service in generated_services(services)]
+    for name, key in dict.fromkeys(
+        part for pair in pairs for part in ((pair.server_secret, "tls_sha256"), (pair.ca_secret, "ca_sha256"))
+    ):
+        values = {host: _fingerprints(said, name, key) for host, said in sites.items()}
+        subject = f"Secret/{name} {'tls.crt' if key == 'tls_sha256' else 'ca.crt'}"
+        signer = pairs[0].signer if key == "ca_sha256" else ""
+        if signer:
+            findings += _under_signer(signer, values, subject, params, context)
+        if not signer or pairs[0].site_intermediates:
+            findings += checks.alike(values, subject)
+        if params["step"] == "barrier":
+            demanded = {host: value for host, value in values.items() if name in (sites[host].get("secrets") or {})}
+            findings += _absent(sites, demanded, subject)
+    return findings
+
+
+def _under_signer(
+    signer: str, values: Mapping[str, str], subject: str, params: Mapping[str, Any], context: Context
+) -> list[Finding]:
+    """Return a finding for each site whose CA bundle does not hold the root of the store's authority."""
+    findings: list[Finding] = []
+    try:
+        authority = records.load(open_store(params, context), "authority", signer, params["network"])
+    except SkupperTlsError as error:
+        return checks.from_error(error, "", "TLS701")
+    roots = {describe.fingerprint(entry) for entry in authority.anchors} if authority is not None else set()
+    outside = {host: value for host, value in values.items() if not roots & set(value.split())}
+    return findings + checks.against_store(outside, " ".join(sorted(roots)), subject)
 
 
 def _absent(sites: Mapping[str, Mapping[str, Any]], values: Mapping[str, str], subject: str) -> list[Finding]:

@@ -9,15 +9,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import SiteError, StoreError, raise_all
-from ..plan import Observed, Pending, Plan, diff, plan
+from ..plan import Observed, Pending, Plan, diff, joined, plan
 from ..sites.base import Site
-from ..skupper.desired import Item, Material, SiteKind, secret_items, secret_names
-from ..skupper.services import Service, Tls, secret_pairs
+from ..skupper.desired import Item, Material, SiteKind, secret_items, secret_names, site_problems
+from ..skupper.services import Service, Tls, custom_pairs, secret_pairs
 from ..stores import records
 from ..stores.base import Store
 from ..x509 import pem
-from . import summaries
-from .applying import apply_plan
+from . import generated, summaries
+from .applying import Done, apply_plan
 from .context import (
     Context,
     issued_results,
@@ -28,6 +28,9 @@ from .context import (
     pending_certificates,
     site_services,
 )
+from .signers import site_signer
+
+Seen = Mapping["tuple[str, str]", Observed]
 
 
 def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
@@ -45,13 +48,31 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     wanted = secret_names(services, kind)
     if params["state"] == "absent":
         return _absent(site, services, wanted, params, context)
+    raise_all(problem.at(context.host) for problem in site_problems(services, kind))
     desired, _revisions = desired_secrets(services, kind, params, context)
+    signer = site_signer(services, kind, params, context)
 
-    def planned() -> tuple[Plan, Mapping[tuple[str, str], Observed]]:
-        seen = site.observe(wanted, [])
-        return plan(desired, seen, params["adopt"]), seen
+    kinds = generated.further_kinds(services, kind)
 
-    done = apply_plan(site, planned, context.check)
+    def plans() -> tuple[Plan, Plan, Seen]:
+        seen = site.observe(wanted, kinds)
+        ca, leaves = generated.certificate_plans(services, kind, context.host, signer, seen, params["adopt"])
+        return joined(plan(desired, seen, params["adopt"]), ca), leaves, seen
+
+    def first() -> tuple[Plan, Seen]:
+        before, leaves, seen = plans()
+        return joined(before, Plan((), leaves.problems)), seen
+
+    def second() -> tuple[Plan, Seen]:
+        dummy, leaves, seen = plans()
+        return leaves, seen
+
+    done = apply_plan(site, first, context.check)
+    if generated.by_certificates(services, kind):
+        generated.wait_for(site, services, True, params, context)
+        leaves = apply_plan(site, second, context.check)
+        generated.wait_for(site, services, False, params, context)
+        done = Done((*done.changes, *leaves.changes), leaves.seen)
     changed = bool(done.changes)
     holds = site.observe(wanted, []) if changed and not context.check else done.seen
     result: dict[str, Any] = {
@@ -74,14 +95,14 @@ def settled_secrets(
     """
     known = known_site(params)
     compared = known["settled"]["secrets"] if known is not None else None
-    if not compared:
+    if known is None or compared is None:
         return None
     current = {
         str(entry.get("name")): [entry.get("revision"), entry.get("authority_revision")]
         for entry in issued_results(params)
         if not entry.get("changed") and not entry.get("failed")
     }
-    names = {pair.server_secret for pair in secret_pairs(services)}
+    names = {pair.server_secret for pair in custom_pairs(services)}
     return known if all(name in compared and current.get(name) == compared[name] for name in names) else None
 
 
@@ -93,10 +114,13 @@ def desired_secrets(
     Raises:
         StoreError: the store cannot be read, or does not have a certificate.
     """
+    pairs = custom_pairs(services)
+    if not pairs:
+        return [], {}
     store = open_store(params, context)
     items: dict[tuple[str, str], Item] = {}
     revisions: dict[str, list[int]] = {}
-    for pair in secret_pairs(services):
+    for pair in pairs:
         provides = any(service.provides and service.tls == pair for service in services)
         pending = pending_certificates(params, context).get(pair.server_secret)
         if pending:
@@ -145,19 +169,25 @@ def stand_ins(
     return secret_items(pair, Material(leaf, key, bundle), kind, provides)
 
 
-def secret_summaries(
-    holds: Mapping[tuple[str, str], Observed], services: Iterable[Service], kind: SiteKind, context: Context
-) -> dict[str, Any]:
-    """Return the summary of each secret that the services need, None for one that is not there."""
+def secret_summaries(holds: Seen, services: Iterable[Service], kind: SiteKind, context: Context) -> dict[str, Any]:
+    """Return the summary of each secret that the services need, None for one that is not there.
+
+    What Skupper generates only when the service is exposed (v1, system sites) is left out until it is there.
+    """
     found: dict[str, Any] = {}
     listed = list(services)
     for pair in secret_pairs(listed):
         addresses = [service.address for service in listed if service.tls.server_secret == pair.server_secret]
+        demanded = not pair.generated or kind.certificates
         for name, role in ((pair.server_secret, "server"), (pair.ca_secret, "ca")):
             observed = holds.get(("Secret", name))
-            found[name] = None
             if observed is not None:
-                found[name] = summaries.secret(observed, kind, role, addresses, context.now)
+                found[name] = summaries.secret(observed, kind, role, addresses, context.now, pair.generated)
+            elif demanded:
+                found[name] = None
+        if pair.generated and found.get(pair.server_secret) and found.get(pair.ca_secret):
+            server, ca = (holds[("Secret", name)].content["data"] for name in (pair.server_secret, pair.ca_secret))
+            found[pair.server_secret]["problems"] += summaries.own_ca_problems(server, ca, addresses, context.now)
     return found
 
 
@@ -175,10 +205,11 @@ def _absent(
         )
         for user, name in users
     )
-    keys = [("Secret", name) for name in wanted]
+    written = secret_names([service for service in services if not service.tls.generated], kind)
 
-    def planned() -> tuple[Plan, Mapping[tuple[str, str], Observed]]:
-        seen = site.observe(wanted, [])
+    def planned() -> tuple[Plan, Seen]:
+        seen = site.observe(wanted, generated.further_kinds(services, kind))
+        keys = [*generated.made_for(services, kind, seen), *(("Secret", name) for name in written)]
         return plan([], seen, params["adopt"], keys), seen
 
     done = apply_plan(site, planned, context.check)
@@ -189,7 +220,7 @@ def _absent(
     return result
 
 
-def _users(observed: Mapping[tuple[str, str], Observed], secrets: set[str]) -> list[tuple[str, str]]:
+def _users(observed: Seen, secrets: set[str]) -> list[tuple[str, str]]:
     users = []
     for (kind, name), item in observed.items():
         content = item.content.get("spec") or item.content

@@ -12,8 +12,9 @@ from typing import Any
 from ..errors import SiteError, SkupperTlsError, raise_all
 from ..plan import OURS, Change, Observed, Plan, diff, plan
 from ..sites.base import Site
+from ..skupper import generated
 from ..skupper.desired import Item, SiteKind, profile_name, secret_names, service_items, site_problems
-from ..skupper.names import ADDRESS_LABEL
+from ..skupper.names import ADDRESS_LABEL, SERVICE_CLIENT
 from ..skupper.services import Service
 from . import summaries
 from .applying import apply_plan
@@ -42,7 +43,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
     def planned() -> tuple[Plan, Seen]:
         seen = site.observe(wanted, kind.kinds)
-        if present and not pending_certificates(params, context):
+        if present and not _predicted(params, context):
             _refuse_without_secrets(services, seen, kind, context)
         return expose_plan(desired, seen, services, kind, params["adopt"], present), seen
 
@@ -57,6 +58,13 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
             result["not_taken_up"] = [f"{key[0]}/{key[1]}" for key, up in taken_up.items() if not up]
     result["services"] = _roles(services)
     return result
+
+
+def _predicted(params: Mapping[str, Any], context: Context) -> bool:
+    """Return whether this check-mode run would have written or made secrets in an earlier step."""
+    earlier = [result for result in params.get("known") or [] if isinstance(result, Mapping)]
+    made = context.check and any(result.get("changed") for result in earlier)
+    return made or bool(pending_certificates(params, context))
 
 
 def expose_plan(
@@ -86,6 +94,8 @@ def desired_items(site: Site, services: Iterable[Service], kind: SiteKind) -> li
             continue
         for item in service_items(service, kind, selector):
             items[item.key] = item
+    if kind.family == "system":
+        items = {**{item.key: item for item in generated.leaf_certificates(services, kind)}, **items}
     raise_all(problems)
     return list(items.values())
 
@@ -128,27 +138,43 @@ def unwanted(desired: Iterable[Item], seen: Seen, services: Iterable[Service], k
         if key not in kept
         and item.owner == OURS
         and (
-            (key[0] in ("Listener", "Connector") and item.labels.get(ADDRESS_LABEL) in addresses)
+            (key[0] in ("Listener", "Connector", *_resources(kind)) and item.labels.get(ADDRESS_LABEL) in addresses)
             or (key[0] == "ServiceEntry" and key[1] in addresses)
         )
     ]
     going = set(found)
     for service in listed:
         # What belongs to the pair of secrets goes with the last item of ours that uses the pair.
-        for shared in (("RouterProfile", service.tls.ca_secret), ("Certificate", profile_name(service.tls))):
+        for shared in _shared(service, kind):
             item = seen.get(shared)
             ours = item is not None and item.owner == OURS
-            if ours and shared not in kept | going and not _in_use(seen, service.tls.ca_secret, going):
+            if ours and shared not in kept | going and not _in_use(seen, shared, service.tls.ca_secret, going):
                 found.append(shared)
                 going.add(shared)
     return found
 
 
-def _in_use(seen: Seen, ca_secret: str, going: set[tuple[str, str]]) -> bool:
+def _shared(service: Service, kind: SiteKind) -> list[tuple[str, str]]:
+    profiles = [("RouterProfile", service.tls.ca_secret), ("Certificate", profile_name(service.tls))]
+    return [
+        *profiles,
+        *([("Certificate", SERVICE_CLIENT)] if service.tls.generated and kind.family == "system" else []),
+    ]
+
+
+def _resources(kind: SiteKind) -> tuple[str, ...]:
+    """Return the further kind that a service has of its own: on Kubernetes the step distribute makes it."""
+    return ("Certificate",) if kind.family == "system" else ()
+
+
+def _in_use(seen: Seen, shared: tuple[str, str], ca_secret: str, going: set[tuple[str, str]]) -> bool:
+    remaining = [(key, item) for key, item in seen.items() if key not in going]
+    if shared == ("Certificate", SERVICE_CLIENT):
+        return any(key[0] == "Certificate" and ADDRESS_LABEL in item.labels for key, item in remaining)
     return any(
         ca_secret in ((item.content.get("spec") or {}).get("tlsCredentials"), item.content.get("tlsCertAuthority"))
-        for key, item in seen.items()
-        if key not in going and key[0] in ("Connector", "ServiceEntry")
+        for key, item in remaining
+        if key[0] in ("Connector", "ServiceEntry")
     )
 
 
@@ -182,7 +208,7 @@ def _heals(services: Iterable[Service], seen: Seen, result: Plan, adopt: bool) -
     heals = []
     for service in services:
         key = ("ServiceEntry", service.address)
-        entry = seen.get(key)
+        entry = None if service.tls.generated else seen.get(key)
         if entry is None or key in busy or entry.status.get("bridges"):
             continue
         if entry.owner != OURS and not entry.synced and not adopt:

@@ -11,18 +11,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable
 
-from ..errors import SkupperTlsError
-from ..plan import Observed, plan
+from ..errors import InputError, SkupperTlsError
+from ..plan import Observed, joined, plan
 from ..sites.base import Health, Site
 from ..sites.kubernetes import is_ready
 from ..skupper import checks
 from ..skupper.checks import ERROR, WARNING, Finding
-from ..skupper.desired import Item, SiteKind, secret_names, site_problems
+from ..skupper.desired import Item, SiteKind, item_kinds, secret_names, site_problems
 from ..skupper.names import ADDRESS_LABEL
-from ..skupper.services import Service, secret_pairs, sound_services
+from ..skupper.services import Service, custom_pairs, secret_pairs, sound_services
+from . import generated
 from .context import Context, asked, known_site, open_site
 from .secrets import desired_secrets, secret_summaries, stand_ins
 from .service import desired_items, expose_plan, remembering, role_of
+from .signers import pending_signer, site_signer
 
 
 def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
@@ -82,7 +84,8 @@ def _read(params: Mapping[str, Any], context: Context, result: dict[str, Any], f
         ]
         if findings:
             services = [service for service in services if not site_problems([service], kind)]
-    observed = _attempt(lambda: site.observe(secret_names(services, kind), kind.kinds), {}, context.host, findings)
+    kinds = item_kinds(services, kind)
+    observed = _attempt(lambda: site.observe(secret_names(services, kind), kinds), {}, context.host, findings)
     summaries = secret_summaries(observed, services, kind, context)
     result["secrets"] = summaries
     desired = _desired(site, services, kind, context, findings)
@@ -91,6 +94,7 @@ def _read(params: Mapping[str, Any], context: Context, result: dict[str, Any], f
         _look_ahead(services, desired, observed, kind, params, context, result, findings)
     else:
         findings += _verify(context.host, services, summaries, desired, observed, kind)
+        findings += _certificate_findings(services, observed, kind, params, context)
 
 
 def _desired(
@@ -124,11 +128,19 @@ def _look_ahead(
         secrets, revisions = desired_secrets(services, kind, params, context)
     except SkupperTlsError:
         secrets, revisions = [], {}
-        for pair in secret_pairs(services):
+        for pair in custom_pairs(services):
             provides = any(service.provides and service.tls == pair for service in services)
             secrets += stand_ins(pair, kind, provides, {})
+    try:
+        signer = site_signer(services, kind, params, context)
+    except InputError as error:
+        findings += checks.from_error(error, context.host)
+        return
+    except SkupperTlsError:
+        signer = pending_signer(kind)
+    made = generated.certificate_plans(services, kind, context.host, signer, observed, params["adopt"])
     plans = (
-        plan(secrets, observed, params["adopt"]),
+        joined(plan(secrets, observed, params["adopt"]), *made),
         expose_plan(desired, observed, services, kind, params["adopt"], present=True),
     )
     problems = [problem for each in plans for problem in each.problems]
@@ -137,7 +149,8 @@ def _look_ahead(
         settled = [not each.changes for each in plans]
         result["settled"] = {
             "asked": asked(params),
-            "secrets": revisions if settled[0] else {},
+            # A signer may be made anew by the step issue, which says nothing of it to the later steps.
+            "secrets": revisions if settled[0] and signer is None else None,
             "services": all(settled),
         }
         if all(settled):
@@ -192,9 +205,51 @@ def _verify(
 def _secret_findings(host: str, services: list[Service], summaries: Mapping[str, Any]) -> list[Finding]:
     findings = []
     for pair in secret_pairs(services):
-        findings += checks.secret_findings(host, pair.server_secret, summaries[pair.server_secret], "server")
-        findings += checks.secret_findings(host, pair.ca_secret, summaries[pair.ca_secret], "ca")
-    return findings
+        for name, role in ((pair.server_secret, "server"), (pair.ca_secret, "ca")):
+            if name in summaries:
+                findings += checks.secret_findings(host, name, summaries[name], role)
+            else:
+                findings.append(_not_generated(host, name))
+    return list(dict.fromkeys(findings))
+
+
+def _not_generated(host: str, name: str) -> Finding:
+    return Finding(
+        "TLS403",
+        WARNING,
+        host,
+        f"Secret/{name}",
+        "Skupper has not generated the secret yet",
+        "",
+        "If this stays: on a system site run skupper system reload, else check that the service-controller runs",
+    )
+
+
+def _certificate_findings(
+    services: list[Service],
+    observed: Mapping[tuple[str, str], Observed],
+    kind: SiteKind,
+    params: Mapping[str, Any],
+    context: Context,
+) -> list[Finding]:
+    """Return what differs from the plan of the certificates that the site's own CA signs."""
+    try:
+        signer = site_signer(services, kind, params, context)
+    except SkupperTlsError as error:
+        return checks.from_error(error, context.host)
+    plans = generated.certificate_plans(services, kind, context.host, signer, observed, adopt=True)
+    return [
+        Finding(
+            "TLS401",
+            ERROR,
+            context.host,
+            f"{change.item.kind}/{change.item.name}",
+            f"{change.item.kind} is {'missing' if change.action == 'create' else 'not as planned'}",
+            "",
+            "Run the step distribute for this site",
+        )
+        for change in joined(*plans).changes
+    ]
 
 
 def _service_findings(

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,7 +26,9 @@ def described(data: bytes) -> list[dict[str, Any]]:
         return [{"unreadable": error.message}]
 
 
-def secret(observed: Observed, kind: SiteKind, role: str, addresses: Sequence[str], now: datetime) -> dict[str, Any]:
+def secret(
+    observed: Observed, kind: SiteKind, role: str, addresses: Sequence[str], now: datetime, generated: bool = False
+) -> dict[str, Any]:
     """Return the summary of a secret that a site holds.
 
     Args:
@@ -34,6 +36,7 @@ def secret(observed: Observed, kind: SiteKind, role: str, addresses: Sequence[st
         role: ``server`` or ``ca``.
         addresses: the addresses that a server certificate must cover.
         now: the time to judge the dates at.
+        generated: whether Skupper makes it, so that it is nobody's.
 
     Returns:
         Among others ``tls_sha256`` and ``ca_sha256``: the fingerprints of all certificates of ``tls.crt`` and
@@ -50,7 +53,7 @@ def secret(observed: Observed, kind: SiteKind, role: str, addresses: Sequence[st
         problems += _chain_problems(leaf_chain, anchors, addresses, now)
     secret_type = str(observed.content.get("type") or "")
     return {
-        "owner": observed.owner,
+        "owner": "skupper" if generated else observed.owner,
         "network": observed.network,
         "type": secret_type,
         "usable_type": kind.family == "system" or kind.version == "v1" or secret_type == SECRET_TYPE,
@@ -104,6 +107,20 @@ def _chain_problems(
         chain.verify(leaf, list(leaf_chain[1:]), list(anchors), tuple(addresses), now, "tls.crt", strict=False)
     except SkupperTlsError as error:
         return [("TLS304", single.message, single.found, reissue) for single in flatten(error)]
+    return []
+
+
+def own_ca_problems(
+    server: Mapping[str, bytes], client: Mapping[str, bytes], addresses: Sequence[str], now: datetime
+) -> list[tuple[str, str, str, str]]:
+    """Return what is wrong with a generated certificate under the CA that the clients of its site trust."""
+    try:
+        leaf, *between = pem.parse_certificates(server.get("tls.crt", b""), "tls.crt")
+        anchors = pem.parse_certificates(client.get("ca.crt", b""), "ca.crt")
+        chain.verify(leaf, between, anchors, tuple(addresses), now, "tls.crt", strict=False)
+    except SkupperTlsError as error:
+        remedy = "Run the step distribute for this site: it has the certificate issued anew"
+        return [("TLS305", single.message, single.found, remedy) for single in flatten(error)]
     return []
 
 

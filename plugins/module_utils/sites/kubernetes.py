@@ -49,7 +49,7 @@ class KubernetesSite:
     def kind(self) -> SiteKind:
         if not self._version:
             self._version = self._detect()
-        return SiteKind("kubernetes", self._version)
+        return SiteKind("kubernetes", self._version, namespace=self.address.namespace)
 
     def _detect(self) -> str:
         """Return v1 or v2 by what marks a site: a Site object (v2), ConfigMap skupper-site (v1)."""
@@ -204,6 +204,10 @@ class KubernetesSite:
         before = change.before
         path = self._collection(change.item.kind) + "/" + change.item.name
         self._api.delete(path, before.uid if before else "", before.token if before else "")
+        if change.item.kind == "Certificate":
+            # Skupper deletes the secret after its Certificate: what is made meanwhile under the name would go too.
+            secret = self._path("secrets", change.item.name)
+            self._wait(lambda: self._api.get(secret) is None, True)
 
     def _profile_patch(self, body: Mapping[str, Any], change: Change) -> dict[str, Any]:
         name = change.item.name
@@ -448,6 +452,9 @@ def _permissions(kind: SiteKind, services: list[Service], adopt: bool) -> list[t
         for plural in ("listeners", "connectors"):
             wanted += [("skupper.io", plural, "", verb) for verb in ("list", "create", "patch", "delete")]
         wanted.append(("skupper.io", "sites", "", "list"))
+        if any(service.tls.generated for service in services):
+            wanted += [("skupper.io", "certificates", "", verb) for verb in ("list", "create", "patch", "delete")]
+            wanted.append(("", "secrets", "", "delete"))  # a signing CA that takes another's place
     else:
         for name in (ENTRIES, ROUTER):
             wanted += [("", "configmaps", name, verb) for verb in ("get", "patch")]

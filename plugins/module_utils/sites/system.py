@@ -21,19 +21,22 @@ import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import SiteConflict, SiteError, SkupperTlsError
 from ..plan import FOREIGN, OURS, Change, Observed
-from ..skupper.desired import SECRET_KEYS, Item, SiteKind
-from ..skupper.names import ownership_labels
+from ..skupper.desired import SECRET_KEYS, SECRET_KINDS, Item, SiteKind
+from ..skupper.names import SERVICE_CA, is_generated, ownership_labels
 from ..skupper.services import Service, Workload
 from .base import Health, SiteAddress
 
 MANIFEST = "skupper-tls-manifest.json"
 STAGING = ".skupper-tls-staging"
-RESOURCES, CERTS = "input/resources", "input/certs"
+RESOURCES = "input/resources"
+FOLDERS = {"Secret": "input/certs", "Issuer": "input/issuers"}
+GENERATED = "runtime/certs"
 API_VERSION = "skupper.io/v2alpha1"
 
 _SITE_KIND = re.compile(r"""^\s*["']?kind["']?:\s*["']?Site["']?\s*,?\s*$""", re.MULTILINE)
@@ -59,7 +62,7 @@ class SystemSite:
     def __init__(self, address: SiteAddress, data_home: Path) -> None:
         self.address = address
         self.folder = data_home / "namespaces" / address.namespace
-        self._kind = SiteKind(address.platform, "v2", address.listener_host)
+        self._kind = SiteKind(address.platform, "v2", address.listener_host, address.namespace)
 
     def kind(self) -> SiteKind:
         if self.address.version == "v1":
@@ -90,24 +93,29 @@ class SystemSite:
     def observe(self, secrets: Iterable[str], kinds: Iterable[str]) -> dict[tuple[str, str], Observed]:
         manifest = self._manifest()
         found: dict[tuple[str, str], Observed] = {}
-        for name in secrets:
-            observed = self._observe_secret(name, manifest)
-            if observed is not None:
-                found[("Secret", name)] = observed
         wanted = tuple(kinds)
+        keys = [("Secret", name) for name in secrets]
+        keys += [("Issuer", SERVICE_CA)] if "Issuer" in wanted else []
+        for key in keys:
+            observed = self._observe_folder(*key, manifest)
+            if observed is not None:
+                found[key] = observed
         for file in self._resources(RESOURCES):
             kind, name = [*file.stem.split("-", 1), ""][:2]
             if kind in wanted and name:
                 found[(kind, name)] = self._observe_resource(file, kind, name, manifest)
         return found
 
-    def _observe_secret(self, name: str, manifest: Mapping[str, Any]) -> Observed | None:
-        folder = self.folder / CERTS / name
+    def _observe_folder(self, kind: str, name: str, manifest: Mapping[str, Any]) -> Observed | None:
+        folder = self.folder / FOLDERS[kind] / name
+        if kind == "Secret" and is_generated(name) and not self._is_folder(folder):
+            folder = self.folder / GENERATED / name
         if not self._is_folder(folder):
             return None
         data = {file.name: self._read(file) for file in sorted(folder.iterdir()) if file.is_file()}
-        entry = manifest["items"].get(f"Secret/{name}")
-        return self._observed({"data": data}, entry, _hash(*(data.get(key, b"") for key in SECRET_KEYS)))
+        entry = manifest["items"].get(f"{kind}/{name}")
+        observed = self._observed({"data": data}, entry, _hash(*(data.get(key, b"") for key in SECRET_KEYS)))
+        return replace(observed, generated=folder.parent == self.folder / GENERATED)
 
     def _observe_resource(self, file: Path, kind: str, name: str, manifest: Mapping[str, Any]) -> Observed:
         text = self._read(file)
@@ -150,8 +158,8 @@ class SystemSite:
             with self._locked():
                 if change.action == "delete":
                     self._remove(change)
-                elif change.item.kind == "Secret":
-                    self._write_secret(change)
+                elif change.item.kind in SECRET_KINDS:
+                    self._write_folder(change)
                 else:
                     self._write_resource(change)
         except OSError as error:
@@ -182,7 +190,7 @@ class SystemSite:
         finally:
             os.close(descriptor)
 
-    def _write_secret(self, change: Change) -> None:
+    def _write_folder(self, change: Change) -> None:
         name = change.item.name
         self._check_unchanged(change)  # before the claim, which would make a folder that appeared since ours
         self._claim(change.item, None)
@@ -192,7 +200,7 @@ class SystemSite:
         try:
             fresh = staging / name
             fresh.mkdir(mode=0o700)
-            target = self.folder / CERTS / name
+            target = self.folder / FOLDERS[change.item.kind] / name
             if target.is_dir():
                 _keep_foreign_files(target, fresh)
             for key, value in change.item.content["data"].items():
@@ -214,12 +222,12 @@ class SystemSite:
 
     def _remove(self, change: Change) -> None:
         self._check_unchanged(change)
-        if change.item.kind == "Secret":
+        if change.item.kind in SECRET_KINDS:
             # Away in one step: of an incomplete folder Skupper makes a certificate of its own.
             staging = self.folder / STAGING
             shutil.rmtree(staging, ignore_errors=True)
             staging.mkdir(mode=0o700)
-            (self.folder / CERTS / change.item.name).rename(staging / change.item.name)
+            (self.folder / FOLDERS[change.item.kind] / change.item.name).rename(staging / change.item.name)
             shutil.rmtree(staging)
         else:
             self._resource_file(change.item).unlink()
@@ -269,7 +277,7 @@ class SystemSite:
         self.kind()
         missing = [
             f"write {folder}"
-            for folder in (self.folder, self.folder / RESOURCES, self.folder / CERTS)
+            for folder in (self.folder, *(self.folder / part for part in (RESOURCES, *FOLDERS.values())))
             if folder.exists() and not os.access(folder, os.W_OK | os.X_OK)
         ]
         return Health(identity=f"{os.uname().nodename}:{self.folder.resolve()}", missing_permissions=tuple(missing))

@@ -15,13 +15,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InputError
-from .names import ADDRESS_LABEL
+from .names import ADDRESS_LABEL, SERVICE_CA
 from .services import Port, Service, Tls
 
 SECRET_TYPE = "kubernetes.io/tls"
 """The only type that Skupper v2 uses (2.2.1 ignores an Opaque secret silently); v1 takes any type."""
 
 SECRET_KEYS = ("tls.crt", "tls.key", "ca.crt")
+SECRET_KINDS = ("Secret", "Issuer")
+"""The kinds of item that hold keys."""
+
 ROUTER_CERTS = "/etc/skupper-router-certs"
 
 SYSTEM_PLATFORMS = ("linux", "podman", "docker")
@@ -79,11 +82,12 @@ class Material:
 
 @dataclass(frozen=True)
 class SiteKind:
-    """What decides the form of the items: platform, Skupper version, and where listeners of a system site bind."""
+    """What decides the form of the items: platform, version, namespace, and where a system site's listeners bind."""
 
     platform: str
     version: str
     listener_host: str = "0.0.0.0"  # what `skupper listener create` binds on system sites
+    namespace: str = ""
 
     @property
     def family(self) -> str:
@@ -95,15 +99,41 @@ class SiteKind:
         """The kinds of item that expose a service here."""
         return SERVICE_KINDS[(self.family, self.version)]
 
+    @property
+    def certificates(self) -> bool:
+        """Whether generated secrets are made of Certificate objects, before the services are exposed."""
+        return (self.family, self.version) == ("kubernetes", "v2")
+
 
 def secret_names(services: Iterable[Service], site: SiteKind) -> list[str]:
-    """Return the names of the secrets that the site must hold for the services."""
+    """Return the names of the secrets of the services: those to be written, and those that Skupper generates."""
     wanted: list[str] = []
     for service in services:
         wanted += [service.tls.server_secret, service.tls.ca_secret]
-        if site.family == "system" and service.provides:
+        if service.tls.generated and site.certificates:
+            wanted.append(SERVICE_CA)
+        elif site.family == "system" and service.provides and not service.tls.generated:
             wanted.append(profile_name(service.tls))
     return list(dict.fromkeys(wanted))
+
+
+def item_kinds(services: Iterable[Service], site: SiteKind) -> tuple[str, ...]:
+    """Return the kinds of item, besides secrets, that the services are made of on the site."""
+    generated = any(service.tls.generated for service in services)
+    more = ("Certificate",) if site.certificates else ("Issuer",) if site.family == "system" else ()
+    return (*site.kinds, *(more if generated else ()))
+
+
+def signer_item(material: Material, site: SiteKind) -> Item:
+    """Return the CA that the site is to sign with: a secret, or on a system site a folder of its issuers.
+
+    Args:
+        material: the CA with its chain, its key as PKCS#1 RSA (Skupper 2.2.1 reads no other), and the root.
+    """
+    data = {"tls.crt": material.tls_crt, "tls.key": material.tls_key, "ca.crt": material.ca_crt}
+    if site.family == "system":
+        return Item("Issuer", SERVICE_CA, {"data": data})
+    return _secret(SERVICE_CA, data, site)
 
 
 def secret_items(pair: Tls, material: Material, site: SiteKind, provides: bool) -> list[Item]:
@@ -142,7 +172,7 @@ def service_items(service: Service, site: SiteKind, selector: str = "") -> list[
     if not service.provides:
         return [_listener(service, port, site) for port in service.ports]
     items = [_connector(service, port, site, selector) for port in service.ports]
-    if site.family == "system":
+    if site.family == "system" and not service.tls.generated:
         items.insert(0, _profile_certificate(service))
     return items
 
@@ -215,7 +245,7 @@ def _v1_items(service: Service, selector: str) -> list[Item]:
     # Skupper 1.9.6 ignores a change of the credentials in an existing entry.
     immutable = frozenset({"protocol", "ports", "tlsCredentials", "tlsCertAuthority"})
     return [
-        profile,
+        *([] if service.tls.generated else [profile]),  # Skupper has a profile for its own
         Item("ServiceEntry", service.address, entry, immutable=immutable, record={"targets": [target]}),
     ]
 
@@ -225,6 +255,15 @@ def site_problems(services: Iterable[Service], site: SiteKind) -> list[InputErro
     problems = []
     bound: dict[int, str] = {}
     for service in services:
+        if service.tls.signer and site.version == "v1":
+            problems.append(
+                InputError(
+                    "Skupper v1 signs with a CA of its own only",
+                    field=f"services ({service.address}).tls.signer",
+                    found=service.tls.signer,
+                    remedy="Remove signer, or use tls.mode custom for certificates of your own CA",
+                )
+            )
         if (
             service.provides
             and site.family == "kubernetes"

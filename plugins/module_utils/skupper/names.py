@@ -18,6 +18,12 @@ ADDRESS_LABEL = "multisite.skupper-tls/address"
 RESERVED_PREFIX = "skupper-tls-"
 """Skupper v1 deletes every secret of this prefix when it unexposes the address (seen with 1.9.6)."""
 
+SERVICE_CA = "skupper-service-ca"
+"""The CA with which a site signs the certificates of its services, where it generates them."""
+
+SERVICE_CLIENT = "skupper-service-client"
+"""The secret with that CA's certificate: the clients of the site trust it, its router checks servers with it."""
+
 # An RFC 1123 label, as Kubernetes applies it to names that become DNS labels.
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -68,7 +74,21 @@ def secret_name_problems(value: Any, field: str) -> list[InputError]:
                 remedy="Choose another name: Skupper v1 deletes such secrets when it unexposes the service",
             )
         )
+    if value in (SERVICE_CA, SERVICE_CLIENT):
+        problems.append(
+            InputError(
+                "is a secret that Skupper makes itself",
+                field=field,
+                found=value,
+                remedy="Choose another name, or set tls.mode to generated to use Skupper's own certificates",
+            )
+        )
     return problems
+
+
+def is_generated(secret: str) -> bool:
+    """Return whether Skupper generates the secret of that name, so that no custom secret may have it."""
+    return secret.startswith(RESERVED_PREFIX) or secret in (SERVICE_CA, SERVICE_CLIENT)
 
 
 def parse_port(value: Any) -> int | None:

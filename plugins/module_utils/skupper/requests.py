@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..errors import InputError, SkupperTlsError, raise_all
-from .services import DEFAULT_AUTHORITY, Service, expand_hosts, secret_pairs
+from .services import DEFAULT_AUTHORITY, Service, custom_pairs, expand_hosts
 
 OPTIONS = (
     "subject",
@@ -60,7 +60,7 @@ def collected_requests(
     """Return the same as :func:`certificate_requests` and what is wrong with it, for the step that only looks."""
     problems: list[SkupperTlsError] = list(_unknown(defaults, "skupper_tls_certificate"))
     requests: dict[str, dict[str, Any]] = {}
-    for pair in secret_pairs(services):
+    for pair in custom_pairs(services):
         sharing = [service for service in services if service.tls.server_secret == pair.server_secret]
         options: dict[str, Any] = dict(defaults)
         names: list[str] = []

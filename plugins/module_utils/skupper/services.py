@@ -13,7 +13,8 @@ from typing import Any
 from ..errors import InputError, SkupperTlsError, raise_all
 from . import names
 
-MODES = ("custom",)
+CUSTOM, GENERATED = "custom", "generated"
+MODES = (CUSTOM, GENERATED)
 PROTOCOLS = ("tcp", "http2", "http")
 WORKLOAD_KINDS = ("deployment", "statefulset", "daemonset")
 DEFAULT_SERVER_SECRET = "server-cert-secret"
@@ -49,12 +50,28 @@ class Workload:
 
 @dataclass(frozen=True)
 class Tls:
-    """The two secrets of a service, and the options of the certificate that goes into them."""
+    """The two secrets of a service, and who signs the certificate in them.
 
-    mode: str = "custom"
+    Attributes:
+        mode: ``custom`` (one certificate of the network on every site) or ``generated`` (each site's own CA signs).
+        server_secret: certificate, key and CA. In generated mode ``skupper-tls-<address>``.
+        ca_secret: the CA. In generated mode ``skupper-service-client``.
+        authority: in custom mode, the authority of the store that issues, empty for the network's default.
+        signer: in generated mode, the authority of the store that is the CA of every site, empty for their own.
+        site_intermediates: whether each site gets an intermediate CA under the signer instead of the signer's key.
+    """
+
+    mode: str = CUSTOM
     server_secret: str = DEFAULT_SERVER_SECRET
     ca_secret: str = DEFAULT_CA_SECRET
     authority: str = ""
+    signer: str = ""
+    site_intermediates: bool = False
+
+    @property
+    def generated(self) -> bool:
+        """Whether Skupper makes the secrets."""
+        return self.mode == GENERATED
 
 
 @dataclass(frozen=True)
@@ -119,6 +136,21 @@ def secret_pairs(services: Iterable[Service]) -> list[Tls]:
     return list(dict.fromkeys(service.tls for service in services))
 
 
+def custom_pairs(services: Iterable[Service]) -> list[Tls]:
+    """Return each pair of secrets that this collection writes once, in the order of the services."""
+    return [pair for pair in secret_pairs(services) if not pair.generated]
+
+
+def generated_services(services: Iterable[Service]) -> list[Service]:
+    """Return the services whose certificates Skupper makes."""
+    return [service for service in services if service.tls.generated]
+
+
+def signing(services: Iterable[Service]) -> Tls | None:
+    """Return what says how the sites' own CA is made, None if no service needs one; all services say the same."""
+    return next((service.tls for service in services if service.tls.generated), None)
+
+
 def _parse_service(
     entry: Mapping[str, Any], groups: Mapping[str, Sequence[str]] | None, host: str, where: str
 ) -> tuple[Service | None, list[InputError]]:
@@ -126,7 +158,7 @@ def _parse_service(
     problems = names.address_problems(address, f"{where}.address")
     if not problems:
         where = f"{where} ({address})"
-    tls, tls_problems = _parse_tls(entry.get("tls") or {}, f"{where}.tls")
+    tls, tls_problems = _parse_tls(entry.get("tls") or {}, str(address), f"{where}.tls")
     ports, port_problems = _parse_ports(entry.get("ports") or [], f"{where}.ports")
     workload, workload_problems = _parse_workload(entry.get("workload") or {}, f"{where}.workload")
     providers = _strings(entry.get("providers"))
@@ -159,19 +191,22 @@ def _protocol_problems(protocol: str, where: str) -> list[InputError]:
     return []
 
 
-def _parse_tls(raw: Mapping[str, Any], where: str) -> tuple[Tls, list[InputError]]:
-    mode = str(raw.get("mode") or "custom")
+def _parse_tls(raw: Mapping[str, Any], address: str, where: str) -> tuple[Tls, list[InputError]]:
+    mode = str(raw.get("mode") or CUSTOM)
+    if mode == GENERATED:
+        return _parse_generated(raw, address, where)
     server = raw.get("server_secret") or DEFAULT_SERVER_SECRET
     ca = raw.get("ca_secret") or DEFAULT_CA_SECRET
     problems = names.secret_name_problems(server, f"{where}.server_secret")
     problems += names.secret_name_problems(ca, f"{where}.ca_secret")
+    problems += _of_other_mode(raw, {"signer": "", "site_intermediates": False}, CUSTOM, where)
     if mode not in MODES:
         problems.append(
             InputError(
-                "is not a TLS mode of this version",
+                "is not a TLS mode",
                 field=f"{where}.mode",
                 found=mode,
-                remedy="Use mode custom: one certificate and one CA under the same names on every site",
+                remedy="Use custom (one certificate of the network on every site) or generated (each site's own CA)",
             )
         )
     if server == ca:
@@ -184,6 +219,42 @@ def _parse_tls(raw: Mapping[str, Any], where: str) -> tuple[Tls, list[InputError
             )
         )
     return Tls(mode, str(server), str(ca), str(raw.get("authority") or "")), problems
+
+
+def _parse_generated(raw: Mapping[str, Any], address: str, where: str) -> tuple[Tls, list[InputError]]:
+    others = {
+        "server_secret": DEFAULT_SERVER_SECRET,
+        "ca_secret": DEFAULT_CA_SECRET,
+        "authority": "",
+        "certificate": {},
+    }
+    problems = _of_other_mode(raw, others, GENERATED, where)
+    signer, intermediates = str(raw.get("signer") or ""), bool(raw.get("site_intermediates"))
+    if signer:
+        problems += names.label_problems(signer, f"{where}.signer")
+    elif intermediates:
+        problems.append(
+            InputError(
+                "intermediate CAs are asked for without a CA above them",
+                field=f"{where}.site_intermediates",
+                remedy="Name an authority of the store as tls.signer",
+            )
+        )
+    server = names.RESERVED_PREFIX + address
+    return Tls(GENERATED, server, names.SERVICE_CLIENT, signer=signer, site_intermediates=intermediates), problems
+
+
+def _of_other_mode(raw: Mapping[str, Any], without: Mapping[str, Any], mode: str, where: str) -> list[InputError]:
+    return [
+        InputError(
+            f"has no meaning in TLS mode {mode}",
+            field=f"{where}.{option}",
+            found=str(raw[option]) if isinstance(raw[option], (str, bool)) else "",
+            remedy=f"Remove it, or set tls.mode to {GENERATED if mode == CUSTOM else CUSTOM}",
+        )
+        for option, default in without.items()
+        if raw.get(option) and raw[option] != default
+    ]
 
 
 def _parse_ports(raw: Any, where: str) -> tuple[tuple[Port, ...], list[InputError]]:
@@ -303,6 +374,7 @@ def _clashes(services: Sequence[Service], option: str) -> list[InputError]:
     seen: set[str] = set()
     roles: dict[str, str] = {}
     authorities: dict[str, str] = {}
+    signers: dict[str, tuple[str, bool]] = {}
     for service in services:
         if service.address in seen:
             problems.append(
@@ -314,6 +386,9 @@ def _clashes(services: Sequence[Service], option: str) -> list[InputError]:
                 )
             )
         seen.add(service.address)
+        if service.tls.generated:
+            signers[service.address] = (service.tls.signer, service.tls.site_intermediates)
+            continue
         for role, secret in (("server_secret", service.tls.server_secret), ("ca_secret", service.tls.ca_secret)):
             if roles.setdefault(secret, role) != role:
                 problems.append(
@@ -334,4 +409,13 @@ def _clashes(services: Sequence[Service], option: str) -> list[InputError]:
                         remedy="Name the same authority in both services, or give each its own secrets",
                     )
                 )
+    if len(set(signers.values())) > 1:
+        problems.append(
+            InputError(
+                "differs between services, and a site signs the certificates of all its services with one CA",
+                field=f"{option}.tls.signer",
+                found=", ".join(f"{address}: {signer or 'none'}" for address, (signer, dummy) in signers.items()),
+                remedy="Give all services of mode generated the same signer and site_intermediates",
+            )
+        )
     return problems

@@ -134,6 +134,57 @@ def build_authority(request: AuthorityRequest, key: keys.PrivateKey, now: dateti
     return builder.sign(key, _signature_hash(key))
 
 
+def build_intermediate(
+    request: AuthorityRequest,
+    public_key: Any,
+    permitted: Sequence[str],
+    issuer: x509.Certificate,
+    issuer_key: keys.PrivateKey,
+    now: datetime,
+    above: Sequence[x509.Certificate] = (),
+) -> x509.Certificate:
+    """Return the certificate of a CA below the issuer that may sign for some DNS names, and no further CA.
+
+    It ends after the validity of the request, or with the first certificate above it that ends earlier.
+
+    Args:
+        request: what to make; its key type is not compared with the key.
+        public_key: the public key of the new CA.
+        permitted: the DNS names that it may sign for, and those below them (RFC 5280 section 4.2.1.10).
+        issuer: the CA's certificate.
+        issuer_key: the CA's key.
+        now: aware UTC time; the certificate begins :data:`CLOCK_SKEW` earlier, but not before the issuer does.
+        above: the certificates above the issuer, up to the root.
+
+    Raises:
+        InputError: the request is not acceptable, or the issuer cannot issue it.
+        Problems: in several ways.
+    """
+    raise_all(check_authority_request(request) + _issuer_problems(issuer, issuer_key, now, ""))
+    until = min(certificate.not_valid_after_utc for certificate in (issuer, *above))
+    constraints = x509.NameConstraints([x509.DNSName(name) for name in permitted], None)
+    builder = (
+        _builder(names.parse_subject(request.subject, "subject"), issuer.subject, public_key)
+        .not_valid_before(_seconds(max(now - CLOCK_SKEW, issuer.not_valid_before_utc)))
+        .not_valid_after(_seconds(min(now + timedelta(days=request.validity_days), until)))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_key_usage(key_cert_sign=True, crl_sign=True), critical=True)
+        .add_extension(constraints, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+        .add_extension(_authority_identifier(issuer), critical=False)
+    )
+    certificate = builder.sign(issuer_key, _signature_hash(issuer_key))
+    raise_all(chain.constraint_problems([certificate, issuer, *above], ""))
+    return certificate
+
+
+def permitted_names(certificate: x509.Certificate) -> tuple[str, ...]:
+    """Return the DNS names that a CA certificate is constrained to, none if it is not."""
+    found = rules.extension(certificate, x509.NameConstraints)
+    subtrees = (found.value.permitted_subtrees or ()) if found is not None else ()
+    return tuple(name.value for name in subtrees if isinstance(name, x509.DNSName))
+
+
 def issue(
     request: CertificateRequest,
     public_key: Any,

@@ -110,6 +110,12 @@ def key_to_pem(key: PrivateKey, passphrase: bytes | None = None) -> bytes:
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
 
 
+def key_to_pkcs1(key: PrivateKey) -> bytes:
+    """Return an RSA key as PKCS#1 PEM (RFC 8017 appendix A.1.2), the only form that Skupper 2.2.1 signs with."""
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL
+    return key.private_bytes(encoding, form, serialization.NoEncryption())
+
+
 def key_type_of(public_key: Any) -> str:
     """Return the kind and size of a public key, as ``ecdsa-p256``, ``rsa-1024`` or ``ed25519``."""
     if isinstance(public_key, rsa.RSAPublicKey):

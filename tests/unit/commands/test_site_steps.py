@@ -315,7 +315,7 @@ def test_a_settled_site_is_read_once(take: Take, kind: str) -> None:
     """What preflight found stands for the steps of the same run, as long as the store is as it was then."""
     world = take(kind)
     fresh = info(world, "preflight")
-    assert (fresh["settled"]["secrets"], fresh["settled"]["services"]) == ({}, False)
+    assert (fresh["settled"]["secrets"], fresh["settled"]["services"]) == (None, False)
     issued = issue(world)
     assert world.run("secrets", known=[fresh], issued=issued)["changed"]
     assert world.run("service", known=[fresh, {"changed": True}], issued=issued, wait_timeout=0)["changed"]

@@ -126,7 +126,7 @@ def test_a_site(tmp_path: Path, file: str, text: str) -> None:
     site = opened(tmp_path, platform="podman", listener_host="10.0.0.1")
     (site.folder / file).parent.mkdir(parents=True)
     (site.folder / file).write_text(text)
-    assert site.kind() == SiteKind("podman", "v2", "10.0.0.1")
+    assert site.kind() == SiteKind("podman", "v2", "10.0.0.1", "ns")
     assert opened(tmp_path, version="v2").kind().version == "v2"
 
 

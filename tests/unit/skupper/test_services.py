@@ -14,9 +14,12 @@ from ansible_collections.multisite.skupper_tls.plugins.module_utils.skupper.serv
     Port,
     Tls,
     Workload,
+    custom_pairs,
     expand_hosts,
+    generated_services,
     parse_services,
     secret_pairs,
+    signing,
 )
 from ansible_collections.multisite.skupper_tls.tests.unit.skupper.factory import GROUPS, entry, errors_of, parsed
 
@@ -154,6 +157,7 @@ def test_protocols(protocol: str) -> None:
 
 
 TLS = "services[0] (payments).tls"
+SKUPPERS = "is a secret that Skupper makes itself"
 
 
 @pytest.mark.parametrize(
@@ -163,8 +167,35 @@ TLS = "services[0] (payments).tls"
         ({"ca_secret": "a" * 64}, (f"{TLS}.ca_secret", "is not an RFC 1123 label", repr("a" * 64))),
         ({"server_secret": "skupper-tls-x"}, (f"{TLS}.server_secret", "begins with skupper-tls-", "skupper-tls-x")),
         ({"ca_secret": "skupper-tls-x"}, (f"{TLS}.ca_secret", "begins with skupper-tls-", "skupper-tls-x")),
-        ({"mode": "generated"}, (f"{TLS}.mode", "is not a TLS mode of this version", "generated")),
-        ({"mode": "none"}, (f"{TLS}.mode", "is not a TLS mode of this version", "none")),
+        ({"server_secret": "skupper-service-client"}, (f"{TLS}.server_secret", SKUPPERS, "skupper-service-client")),
+        ({"ca_secret": "skupper-service-ca"}, (f"{TLS}.ca_secret", SKUPPERS, "skupper-service-ca")),
+        ({"mode": "none"}, (f"{TLS}.mode", "is not a TLS mode", "none")),
+        ({"signer": "corp"}, (f"{TLS}.signer", "has no meaning in TLS mode custom", "corp")),
+        (
+            {"site_intermediates": True},
+            (f"{TLS}.site_intermediates", "has no meaning in TLS mode custom", "True"),
+        ),
+        (
+            {"mode": "generated", "server_secret": "mine"},
+            (f"{TLS}.server_secret", "has no meaning in TLS mode generated", "mine"),
+        ),
+        (
+            {"mode": "generated", "ca_secret": "mine"},
+            (f"{TLS}.ca_secret", "has no meaning in TLS mode generated", "mine"),
+        ),
+        (
+            {"mode": "generated", "authority": "corp"},
+            (f"{TLS}.authority", "has no meaning in TLS mode generated", "corp"),
+        ),
+        (
+            {"mode": "generated", "certificate": {"validity_days": 1}},
+            (f"{TLS}.certificate", "has no meaning in TLS mode generated", ""),
+        ),
+        ({"mode": "generated", "signer": "Bad_"}, (f"{TLS}.signer", "is not an RFC 1123 label", "'Bad_'")),
+        (
+            {"mode": "generated", "site_intermediates": True},
+            (f"{TLS}.site_intermediates", "intermediate CAs are asked for without a CA above them", ""),
+        ),
         (
             {"server_secret": "same", "ca_secret": "same"},
             (TLS, "server_secret and ca_secret have the same name", "same"),
@@ -276,6 +307,28 @@ def test_the_default_authority_may_be_written_or_not() -> None:
     assert len(parse_services(raw, GROUPS)) == 2
 
 
+def test_generated() -> None:
+    for tls in ({"mode": "generated"}, {"mode": "generated", "server_secret": "server-cert-secret", "certificate": {}}):
+        (service,) = parse_services([entry(tls=tls)], GROUPS)
+        assert service.tls == Tls("generated", "skupper-tls-payments", "skupper-service-client")
+        assert (custom_pairs([service]), generated_services([service])) == ([], [service])
+        assert signing([service]) == service.tls
+    custom = parsed()
+    assert (custom_pairs([custom]), generated_services([custom]), signing([custom])) == ([custom.tls], [], None)
+
+
+def test_one_signer_for_all_generated_services() -> None:
+    def services(*signers: str) -> list[dict[str, Any]]:
+        return [
+            entry(address=f"s{number}", tls={"mode": "generated", "signer": signer})
+            for number, signer in enumerate(signers)
+        ]
+
+    assert len(parse_services([*services("corp", "corp"), entry()], GROUPS)) == 3
+    message = "differs between services, and a site signs the certificates of all its services with one CA"
+    assert refused(services("corp", "")) == [("services.tls.signer", message, "s0: corp, s1: none")]
+
+
 def test_all_problems_together() -> None:
     raw = [
         entry(
@@ -286,7 +339,7 @@ def test_all_problems_together() -> None:
             tls={"mode": "x"},
             workload={"selector": "app"},
         ),
-        entry(tls={"mode": "generated", "server_secret": "skupper-tls-a", "ca_secret": "-"}),
+        entry(tls={"mode": "none", "server_secret": "skupper-tls-a", "ca_secret": "-"}),
         entry(address="c", workload={"kind": "pod"}),
         entry(address="d"),
         entry(address="d"),
@@ -302,7 +355,7 @@ def test_all_problems_together() -> None:
         ("skupper_tls_services[0].providers", "nobody"),
         ("skupper_tls_services[1] (payments).tls.server_secret", "skupper-tls-a"),
         ("skupper_tls_services[1] (payments).tls.ca_secret", "'-'"),
-        ("skupper_tls_services[1] (payments).tls.mode", "generated"),
+        ("skupper_tls_services[1] (payments).tls.mode", "none"),
         ("skupper_tls_services[2] (c).workload.kind", "pod"),
         ("skupper_tls_services[2] (c).workload", "pod"),
         ("skupper_tls_services", "d"),

@@ -138,6 +138,53 @@ def issue(issuer: factory.Party, **changes: Any) -> x509.Certificate:
     return certificates.issue(request, factory.key().public_key(), issuer.certificate, issuer.key, NOW, "tls.ca")
 
 
+def intermediate(**changes: Any) -> tuple[factory.Party, factory.Party]:
+    """Return a CA, and one below it that may sign for payments."""
+    root, key = pair()[0], factory.key("rsa-2048", 3)
+    options = {"request": certificates.AuthorityRequest("CN=east service CA", "rsa-2048"), "now": NOW, **changes}
+    made = certificates.build_intermediate(
+        options["request"], key.public_key(), ["payments", "shop.svc"], root.certificate, root.key, options["now"]
+    )
+    return root, factory.Party(made, key)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "accepted"),
+    [
+        (("payments",), True),
+        (("payments", "payments.shop.svc"), True),
+        (("a.payments",), True),
+        (("other",), False),
+        (("payments", "payments.example.com"), False),
+    ],
+)
+def test_an_intermediate_signs_for_its_names_only(hosts: tuple[str, ...], accepted: bool, tmp_path: Path) -> None:
+    root, below = intermediate()
+    constraints = below.certificate.extensions.get_extension_for_class(x509.NameConstraints)
+    assert constraints.critical
+    assert certificates.permitted_names(below.certificate) == ("payments", "shop.svc")
+    assert certificates.permitted_names(root.certificate) == ()
+    length = below.certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
+    assert length == 0
+    request = dataclasses.replace(REQUEST, subject=hosts[0], names=hosts)
+    key = factory.key("ecdsa-p256", 4)
+    if not accepted:
+        with pytest.raises(SkupperTlsError, match="nameConstraints"):
+            certificates.issue(request, key.public_key(), below.certificate, below.key, NOW)
+        return
+    leaf = certificates.issue(request, key.public_key(), below.certificate, below.key, NOW)
+    assert factory.openssl_verify(tmp_path, [leaf, below.certificate, root.certificate]) == ""
+    chain.verify(leaf, [below.certificate], [root.certificate], hosts, NOW, "f")
+
+
+def test_an_intermediate_does_not_outlive_its_issuer() -> None:
+    longer = certificates.AuthorityRequest("CN=east service CA", "rsa-2048", validity_days=36500)
+    root, below = intermediate(request=longer)
+    assert below.certificate.not_valid_after_utc == root.certificate.not_valid_after_utc
+    with pytest.raises(SkupperTlsError, match="expired"):
+        intermediate(now=NOW + timedelta(days=4000))
+
+
 def test_never_outlives_its_issuer_nor_begins_before() -> None:
     issuer = factory.root(not_before=NOW - timedelta(minutes=1), not_after=NOW + 3 * DAY)
     made = issue(issuer)

@@ -1,0 +1,111 @@
+# Copyright (c) 2026 multisite.skupper_tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The intermediate CA of each site in the store: made once, made anew when it must be."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.multisite.skupper_tls.plugins.module_utils.commands.signers import record_name
+from ansible_collections.multisite.skupper_tls.plugins.module_utils.skupper.names import is_label
+from ansible_collections.multisite.skupper_tls.plugins.module_utils.stores import records
+from ansible_collections.multisite.skupper_tls.plugins.module_utils.stores.directory import DirectoryStore
+from ansible_collections.multisite.skupper_tls.plugins.module_utils.x509 import keys
+from ansible_collections.multisite.skupper_tls.tests.unit.commands.factory import command, tree
+from ansible_collections.multisite.skupper_tls.tests.unit.x509.factory import NOW
+
+PASSPHRASE = "words"
+WANTED = {"east": ["payments", "payments.shop"], "west.example.net": ["payments"]}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+def run(store: Path, wanted: Any = None, check: bool = False, **options: Any) -> dict[str, Any]:
+    given = {"store": {"type": "directory", "path": str(store), "passphrase": PASSPHRASE}, "network": "shop"}
+    now = options.pop("now", NOW)
+    result: dict[str, Any] = command(
+        "authority", {**given, "site_intermediates": wanted or WANTED, **options}, check, now
+    )
+    assert not result.get("failed"), result
+    return result
+
+
+def record(store: Path, host: str = "east", authority: str = "default") -> records.Record:
+    found = records.load(DirectoryStore(store), "signer", record_name(authority, host), "shop")
+    assert found is not None
+    return found
+
+
+def public(found: records.Record) -> bytes:
+    return keys.public_bytes(found.certificates[0].public_key())
+
+
+def test_made_once(store: Path) -> None:
+    predicted = run(store, check=True)
+    assert not store.exists()
+    made = run(store)
+    assert predicted["changed"]
+    assert made["changed"]
+    assert set(made["site_intermediates"]) == set(predicted["site_intermediates"]) == set(WANTED)
+    assert made["site_intermediates"]["east"]["permitted_names"] == WANTED["east"]
+    before = tree(store)
+    again = run(store)
+    assert (again["changed"], again["site_intermediates"]) == (False, {})
+    assert tree(store) == before
+    assert b"ENCRYPTED" in record(store).key_pem
+
+
+def test_other_names_keep_the_key(store: Path) -> None:
+    run(store)
+    first = record(store)
+    wanted = {**WANTED, "east": [*WANTED["east"], "stock"]}
+    assert list(run(store, wanted, check=True)["site_intermediates"]) == ["east"]
+    assert record(store).revision == 1
+    assert list(run(store, wanted)["site_intermediates"]) == ["east"]
+    assert (record(store).revision, public(record(store))) == (2, public(first))
+    assert not run(store, wanted)["changed"]
+
+
+def test_due_is_made_anew_with_another_key(store: Path) -> None:
+    run(store, validity_days=3000)
+    first = record(store)
+    run(store, validity_days=30)  # the authority is not replaced, nor is an intermediate that is not due
+    assert record(store).revision == 1
+    later = NOW + timedelta(days=2100)
+    made = run(store, now=later)
+    assert made["site_intermediates"] == {}  # it could not last longer than its authority does
+    assert public(record(store)) == public(first)
+
+
+def test_due_under_an_authority_that_lasts(store: Path) -> None:
+    run(store, {"other": ["x"]}, validity_days=3000)
+    run(store, validity_days=300)
+    first = record(store)
+    assert run(store, now=NOW + timedelta(days=190), validity_days=300)["site_intermediates"] == {}
+    assert set(run(store, now=NOW + timedelta(days=210), validity_days=300)["site_intermediates"]) == set(WANTED)
+    assert public(record(store)) != public(first)
+
+
+def test_removed_with_the_authority(store: Path) -> None:
+    run(store)
+    run(store, name="other")
+    given = {"store": {"type": "directory", "path": str(store)}, "network": "shop", "state": "absent"}
+    assert command("authority", given, check=True)["changed"]
+    assert len(DirectoryStore(store).names("signer")) == 4
+    assert command("authority", given)["changed"]
+    assert len(DirectoryStore(store).names("signer")) == 2
+    assert record(store, authority="other").revision == 1
+
+
+@pytest.mark.parametrize("host", ["east", "East_1", "a.b.example.net", "x" * 200, "ä", "-", "a b"])
+def test_names_in_the_store(host: str) -> None:
+    assert is_label(record_name("default", host))
+    assert record_name("default", host) != record_name("default", host + "-")
