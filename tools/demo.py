@@ -3,7 +3,8 @@
 """The demo: one playbook run gives three sites the same certificates and exposes a service; then the proof.
 
     make demo                    three Skupper system sites: folders below a temporary one, no cluster needed
-    make demo SITES=kubernetes   three real API servers, with a Skupper v2 and a Skupper v1 network on them
+    make demo SITES=kubernetes   three real API servers, with a Skupper v2 and a Skupper v1 network on them, and one
+                                 more of v2 where each site's own CA signs (TLS mode generated)
 
 Everything is what a user would do: an inventory, ``ansible-playbook``, and a TLS handshake with what came out.
 """
@@ -11,6 +12,7 @@ Everything is what a user would do: an inventory, ``ansible-playbook``, and a TL
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import socket
@@ -21,6 +23,7 @@ import tempfile
 import threading
 import time
 from base64 import b64decode
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,21 +40,21 @@ skupper_sites:
     skupper_tls_network: demo
     skupper_tls_store:
       type: directory
-      path: "{{{{ inventory_dir }}}}/store-{version}"
+      path: "{{{{ inventory_dir }}}}/store-{name}"
     skupper_tls_services:
       - address: payments
         protocol: http2
         ports: [5001, 5002]
         workload: {{kind: deployment, name: payments}}
         providers: [east]
-        tls:
-          mode: custom
-          server_secret: server-cert-secret
-          ca_secret: ca-cert-secret
+        tls: {tls}
 {variables}
   hosts:
 {hosts}
 """
+
+CUSTOM = "{mode: custom, server_secret: server-cert-secret, ca_secret: ca-cert-secret}"
+GENERATED = "{mode: generated}"
 
 SITE = """\
 ---
@@ -103,12 +106,15 @@ def on_directories(folder: Path) -> None:
     )
     hosts = "\n".join(f"    {name}: {{skupper_site_namespace: {name}}}" for name in SITES)
     inventory = folder / "inventory.yml"
-    inventory.write_text(INVENTORY.format(version="v2", variables=variables, hosts=hosts), encoding="utf-8")
+    text = INVENTORY.format(name="v2", tls=CUSTOM, variables=variables, hosts=hosts)
+    inventory.write_text(text, encoding="utf-8")
     twice(inventory)
 
     certificates = data_home / "namespaces"
     server, client = certificates / "east/input/certs/server-cert-secret", certificates / "west/input/certs"
+    say("The proof: a TLS server with the certificate of east, a client with nothing but ca-cert-secret of west")
     prove(server / "tls.crt", server / "tls.key", client / "ca-cert-secret" / "ca.crt")
+    refused(server / "tls.crt", server / "tls.key", None, "a client without ca-cert-secret")
     say("Where things are")
     for name in SITES:
         print(f"  {name}:")
@@ -123,42 +129,68 @@ def on_directories(folder: Path) -> None:
 
 
 def on_api_servers(folder: Path) -> None:
-    """Roll out to a v2 and a v1 network, each a namespace on three real API servers."""
+    """Roll out to a v2, a v1 and a generated v2 network, each a namespace on three real API servers."""
     sys.path.insert(0, str(REPOSITORY))
     from tests.cluster.clusters import Clusters
+    from tests.cluster.controller import Controller
 
     say("Three real API servers (the first time, they are built: about six minutes on two cores)")
     with Clusters(SITES, directory=folder / "clusters") as clusters:
         for version, namespace in (("v2", "shop"), ("v1", "shop-v1")):
-            for cluster in clusters:
-                make_site = cluster.make_v2_site if version == "v2" else cluster.make_v1_site
-                make_site(namespace, controller=False)
-            clusters["east"].make_workload(namespace, ADDRESS, {"app": ADDRESS})
-            variables = f"    skupper_site_kubeconfig: {clusters.kubeconfig}\n    skupper_site_namespace: {namespace}"
-            hosts = "\n".join(f"    {name}: {{skupper_site_context: {name}}}" for name in SITES)
-            inventory = folder / f"inventory-{version}.yml"
-            text = INVENTORY.format(version=version, variables=variables, hosts=hosts)
-            inventory.write_text(text, encoding="utf-8")
+            inventory = network(folder, clusters, version, namespace, version, CUSTOM)
             say(f"Skupper {version}: namespace {namespace} on {', '.join(SITES)}")
             twice(inventory)
-            prove(*secret_files(folder / version, clusters, namespace))
-        print("\nThe API servers stop now. No Skupper controller runs on them: hence the warnings TLS403.")
+            wanted = (("east", "server-cert-secret", "tls.crt"), ("east", "server-cert-secret", "tls.key"),
+                      ("west", "ca-cert-secret", "ca.crt"))  # fmt: skip
+            server, key, bundle = secret_files(folder / version, clusters, namespace, wanted)
+            say(
+                "The proof: a TLS server with the certificate of east, a client with nothing but ca-cert-secret of west"
+            )
+            prove(server, key, bundle)
+            refused(server, key, None, "a client without ca-cert-secret")
+        print("\n  No Skupper controller runs on these two networks: hence the warnings TLS403.")
+        inventory = network(folder, clusters, "v2", "shop-generated", "generated", GENERATED)
+        say("TLS mode generated: namespace shop-generated, each site's own CA signs")
+        print("  Skupper's controller, which makes the secrets, is played here by a small loop (tests/cluster).")
+        with contextlib.ExitStack() as stack:
+            for cluster in clusters:
+                stack.enter_context(Controller(cluster, "shop-generated"))
+            twice(inventory)
+        pair = (("west", "skupper-tls-payments", "tls.crt"), ("west", "skupper-tls-payments", "tls.key"))
+        bundles = tuple((site, "skupper-service-client", "ca.crt") for site in ("west", "east"))
+        server, key, own, other = secret_files(folder / "generated", clusters, "shop-generated", (*pair, *bundles))
+        say("The proof: a TLS server with the certificate of west, a client with skupper-service-client of west")
+        prove(server, key, own, strict=False)
+        refused(server, key, other, "a client with skupper-service-client of east, another CA,")
+        print("\nThe API servers stop now.")
         next_steps(folder / "inventory-v2.yml")
 
 
-def secret_files(folder: Path, clusters: Any, namespace: str) -> tuple[Path, Path, Path]:
+def network(folder: Path, clusters: Any, version: str, namespace: str, name: str, tls: str) -> Path:
+    """Make the namespaces of three sites and return the inventory of their network."""
+    for cluster in clusters:
+        make_site = cluster.make_v2_site if version == "v2" else cluster.make_v1_site
+        make_site(namespace, controller=False)
+    clusters["east"].make_workload(namespace, ADDRESS, {"app": ADDRESS})
+    variables = f"    skupper_site_kubeconfig: {clusters.kubeconfig}\n    skupper_site_namespace: {namespace}"
+    hosts = "\n".join(f"    {site}: {{skupper_site_context: {site}}}" for site in SITES)
+    inventory = folder / f"inventory-{name}.yml"
+    text = INVENTORY.format(name=name, tls=tls, variables=variables, hosts=hosts)
+    inventory.write_text(text, encoding="utf-8")
+    return inventory
+
+
+def secret_files(folder: Path, clusters: Any, namespace: str, wanted: Iterable[tuple[str, str, str]]) -> list[Path]:
     """Write what the sites hold to files of this user only, as a pod would have it mounted."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    wanted = (("east", "server-cert-secret", "tls.crt"), ("east", "server-cert-secret", "tls.key"),
-              ("west", "ca-cert-secret", "ca.crt"))  # fmt: skip
     files = []
     for site, secret, key in wanted:
         data = clusters[site].core.read_namespaced_secret(secret, namespace).data[key]
-        file = folder / f"{site}-{key}"
+        file = folder / f"{site}-{secret}-{key}"
         file.touch(mode=0o600)
         file.write_bytes(b64decode(data))
         files.append(file)
-    return files[0], files[1], files[2]
+    return files
 
 
 # -- the steps
@@ -210,15 +242,15 @@ def collections_path() -> str:
     return known or subprocess.run(script, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def prove(certificate: Path, key: Path, bundle: Path) -> None:
-    """Show a handshake: a server with the certificate of one site, a client that trusts only what another site has."""
-    say("The proof: a TLS server with the certificate of east, a client with nothing but ca-cert-secret of west")
+def prove(certificate: Path, key: Path, bundle: Path, strict: bool = True) -> None:
+    """Show a handshake: a server with the certificate, a client that trusts the bundle alone."""
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(certificate, key)
     server.set_alpn_protocols(["h2"])
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.load_verify_locations(bundle)
-    client.verify_flags |= ssl.VERIFY_X509_STRICT  # RFC 5280, the default from Python 3.13 on
+    if strict:
+        client.verify_flags |= ssl.VERIFY_X509_STRICT  # RFC 5280, the default from Python 3.13 on
     client.set_alpn_protocols(["h2"])
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(TIMEOUT_SECONDS)
@@ -236,9 +268,9 @@ def prove(certificate: Path, key: Path, bundle: Path) -> None:
         raise DemoError("the server did not answer")
     alternative: Any = peer.get("subjectAltName", ())
     names = ", ".join(value for _kind, value in alternative)
-    print(f"  handshake: {version}, {cipher[0] if cipher else '?'}, ALPN {protocol}, strict RFC 5280 verification")
+    how = ", strict RFC 5280 verification" if strict else ""
+    print(f"  handshake: {version}, {cipher[0] if cipher else '?'}, ALPN {protocol}{how}")
     print(f"  asked for: {ADDRESS}; the certificate's names: {names}; not after: {peer.get('notAfter')}")
-    _refused(certificate, key)
 
 
 def _serve(listener: socket.socket, context: ssl.SSLContext) -> None:
@@ -251,11 +283,11 @@ def _serve(listener: socket.socket, context: ssl.SSLContext) -> None:
             return  # the client that trusts something else hangs up
 
 
-def _refused(certificate: Path, key: Path) -> None:
-    """Show that the handshake is no accident: a client that trusts the machine's usual CAs must refuse."""
+def refused(certificate: Path, key: Path, bundle: Path | None, who: str) -> None:
+    """Show that the handshake is no accident: a client that trusts another CA must refuse."""
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(certificate, key)
-    client = ssl.create_default_context()
+    client = ssl.create_default_context(cafile=bundle)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(TIMEOUT_SECONDS)
         thread = threading.Thread(target=_serve, args=(listener, server), daemon=True)
@@ -267,7 +299,7 @@ def _refused(certificate: Path, key: Path) -> None:
             ):
                 raise DemoError("a client without the CA accepted the certificate")
         except ssl.SSLCertVerificationError as error:
-            print(f"  a client without ca-cert-secret refuses: {error.verify_message}")
+            print(f"  {who} refuses: {error.verify_message}")
         thread.join(TIMEOUT_SECONDS)
 
 

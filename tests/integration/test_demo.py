@@ -14,12 +14,15 @@ DEMO = Path(__file__).resolve().parents[2] / "tools" / "demo.py"
 
 
 @pytest.mark.parametrize(
-    ("sites", "rollouts"), [pytest.param("linux", 1, marks=pytest.mark.smoke), pytest.param("kubernetes", 2)]
+    ("sites", "custom", "generated"),
+    [pytest.param("linux", 1, 0, marks=pytest.mark.smoke), pytest.param("kubernetes", 2, 1)],
 )
-def test_demo(sites: str, rollouts: int, tmp_path: Path) -> None:
+def test_demo(sites: str, custom: int, generated: int, tmp_path: Path) -> None:
     command = [sys.executable, str(DEMO), "--sites", sites, "--directory", str(tmp_path / "demo")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("Second run: changed=0 on every site.") == rollouts
-    assert done.stdout.count("strict RFC 5280 verification") == rollouts
-    assert done.stdout.count("a client without ca-cert-secret refuses") == rollouts
+    assert done.stdout.count("Second run: changed=0 on every site.") == custom + generated
+    assert done.stdout.count("handshake: TLS") == custom + generated
+    assert done.stdout.count("strict RFC 5280 verification") == custom
+    assert done.stdout.count("a client without ca-cert-secret refuses") == custom
+    assert done.stdout.count("skupper-service-client of east, another CA, refuses") == generated
