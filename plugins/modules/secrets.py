@@ -58,7 +58,7 @@ notes:
   - On Kubernetes the user of the site needs the verbs get, create and patch on Secrets, and delete to remove or replace
     one. On v2 also list on Sites, and on Listeners and Connectors to remove; on v1 also get on the ConfigMaps
     C(skupper-site), and to remove C(skupper-services) and C(skupper-internal). In TLS mode V(generated) on v2 also
-    list, create, patch and delete on Certificates.
+    list, create, patch and delete on Certificates; on Secrets then get is enough, unless there is a signer.
   - Skupper v1 and system sites read a changed secret only after their router has restarted or the site was reloaded.
 seealso:
   - module: multisite.skupper_tls.certificate

@@ -229,6 +229,32 @@ def test_taken_back(network: KubeNetwork) -> None:
     assert network.play(tasks).good().count("changed") == 0
 
 
+RULES = [
+    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]},
+    {
+        "apiGroups": ["skupper.io"],
+        "resources": ["listeners", "connectors", "certificates"],
+        "verbs": ["list", "create", "patch", "delete"],
+    },
+    {"apiGroups": ["skupper.io"], "resources": ["sites"], "verbs": ["list"]},
+    {"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": ["payments"], "verbs": ["get"]},
+]
+
+
+def test_a_user_with_the_documented_verbs(network: KubeNetwork, tmp_path: Path) -> None:
+    for site, cluster in network.clusters.items():
+        network.use(site, cluster.make_user(network.namespace, "deployer", RULES))
+    less = [{**rule, "resources": [name for name in rule["resources"] if name != "certificates"]} for rule in RULES]
+    network.use("edge", network.clusters["edge"].make_user(network.namespace, "lacking", less))
+    network.run(ROLLOUT).bad("list certificates.skupper.io", "create certificates.skupper.io")
+    network.use("edge", network.clusters["edge"].make_user(network.namespace, "enough", RULES))
+    network.run(ROLLOUT).good()
+    own_authority(network, tmp_path)
+    delete_secret(network, SERVER)
+    network.run(ROLLOUT).good()
+    assert network.run(ROLLOUT).good().count("changed") == 0
+
+
 # -- v1
 
 

@@ -445,7 +445,8 @@ def _encoded(item: Item) -> dict[str, Any]:
 
 def _permissions(kind: SiteKind, services: list[Service], adopt: bool) -> list[tuple[str, str, str, str]]:
     """Return the (API group, resource, name, verb) that the steps of a rollout use on the site."""
-    wanted = [("", "secrets", "", verb) for verb in ("get", "create", "patch")]
+    writes = any(not service.tls.generated or service.tls.signer for service in services) or not services
+    wanted = [("", "secrets", "", verb) for verb in ("get", *(("create", "patch") if writes else ()))]
     if adopt:
         wanted.append(("", "secrets", "", "delete"))  # a secret's type cannot be changed, only made anew
     if kind.version == "v2":
@@ -454,7 +455,6 @@ def _permissions(kind: SiteKind, services: list[Service], adopt: bool) -> list[t
         wanted.append(("skupper.io", "sites", "", "list"))
         if any(service.tls.generated for service in services):
             wanted += [("skupper.io", "certificates", "", verb) for verb in ("list", "create", "patch", "delete")]
-            wanted.append(("", "secrets", "", "delete"))  # a signing CA that takes another's place
     else:
         for name in (ENTRIES, ROUTER):
             wanted += [("", "configmaps", name, verb) for verb in ("get", "patch")]
