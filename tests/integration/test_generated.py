@@ -25,6 +25,7 @@ from ansible_collections.multisite.skupper_tls.tests.integration.networks import
     handshake,
     tree,
 )
+from ansible_collections.multisite.skupper_tls.tests.integration.test_secrecy import search, windows
 from tests.cluster.clusters import Cluster
 from tests.cluster.controller import Controller, authority, leaf
 
@@ -314,9 +315,11 @@ def test_signer(network: KubeNetwork, tmp_path: Path) -> None:
 def test_signer_with_an_intermediate_for_each_site(network: KubeNetwork, tmp_path: Path) -> None:
     generated(network, signer="corp", site_intermediates=True)
     network.variables["skupper_tls_authority"] = {"name": "corp"}  # only the intermediates need RSA
-    first_prediction = network.run(ROLLOUT, "--check", "--diff").good()
-    first = network.run(ROLLOUT, "--diff").good()
-    assert first.changes() == first_prediction.changes()
+    predicted = network.run(ROLLOUT, "--check", "--diff").good()
+    first = network.run(ROLLOUT, "--diff", "-vvvv").good()
+    assert first.changes() == predicted.changes()
+    for site in SITES:
+        no_line_of(network.secret(site, CA)["tls.key"], first.output.encode())
     authorities = {site: x509.load_pem_x509_certificates(network.secret(site, CA)["tls.crt"]) for site in SITES}
     assert len({pem(chain[0]) for chain in authorities.values()}) == len(SITES)
     assert len({chain[-1] for chain in authorities.values()}) == 1  # the root
@@ -335,6 +338,13 @@ def test_signer_with_an_intermediate_for_each_site(network: KubeNetwork, tmp_pat
         with pytest.raises(ssl.SSLCertVerificationError):
             handshake(tmp_path / "tls", outside, pem(root), "other", strict=False)
     assert network.run(ROLLOUT).good().count("changed") == 0
+
+
+def no_line_of(key: bytes, output: bytes) -> None:
+    """Assert that nothing of the key was shown, as PEM, base64 or base64 of base64."""
+    for line in key.splitlines()[1:-1]:
+        forms = [line, *windows(line), *(outer for inner in windows(line) for outer in windows(inner))]
+        assert not search(output, {str(number): form for number, form in enumerate(forms) if len(form) > 20})
 
 
 def pem(certificate: x509.Certificate) -> bytes:
