@@ -349,6 +349,18 @@ def _first(config: Mapping[str, Any], section: str, name: Any) -> list[Any]:
     return [entry for entry in config.get(section) or [] if entry.get("name") == name][:1]
 
 
+def contexts(source: Any) -> dict[str, str]:
+    """Return by name the default namespace of each context of a kubeconfig, empty where the context has none."""
+    entries = _kubeconfig(source).get("contexts")
+    found: dict[str, str] = {}
+    for entry in entries if isinstance(entries, list) else []:
+        if isinstance(entry, dict) and entry.get("name"):
+            details = entry.get("context")
+            namespace = details.get("namespace") if isinstance(details, dict) else None
+            found.setdefault(str(entry["name"]), str(namespace or ""))
+    return found
+
+
 def _names(config: Mapping[str, Any], section: str) -> list[str]:
     entries = config.get(section)
     return [str(entry.get("name")) for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []

@@ -238,6 +238,14 @@ def test_several_files(config: dict[str, Any], tmp_path: Path) -> None:
         works(kubeconfig=os.pathsep.join([one, three, two]))
 
 
+def test_the_contexts_of_several_files(tmp_path: Path) -> None:
+    one = {"contexts": [{"name": "east", "context": {"namespace": "shop"}}, {"name": "west", "context": None}, "x"]}
+    two = {"contexts": [{"name": "east", "context": {"namespace": "other"}}, {"name": "hub"}, {"context": {}}]}
+    paths = [written(tmp_path / "one", one), written(tmp_path / "two", two)]
+    assert kube.contexts(os.pathsep.join(str(path) for path in paths)) == {"east": "shop", "west": "", "hub": ""}
+    assert kube.contexts({"contexts": None}) == {}
+
+
 def test_a_context_among_many(config: dict[str, Any]) -> None:
     name = config["contexts"][0]["name"]
     config["contexts"] = [
