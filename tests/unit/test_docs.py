@@ -49,7 +49,8 @@ def documents() -> list[Path]:
     """Every file that a user reads."""
     patterns = ("README.md", "docs/*.md", "roles/*/README.md", "roles/*/meta/*.yml")
     found = [path for pattern in patterns for path in REPO.glob(pattern)]
-    found += [path for kind in ("modules", "doc_fragments", "filter") for path in REPO.glob(f"plugins/{kind}/*")]
+    kinds = ("modules", "doc_fragments", "filter", "inventory")
+    found += [path for kind in kinds for path in REPO.glob(f"plugins/{kind}/*")]
     return sorted(path for path in found if path.suffix in (".md", ".yml", ".py"))
 
 
