@@ -174,6 +174,7 @@ class Api:
 
 
 _apis: dict[str, Api] = {}
+_files: dict[tuple[str, int, int], dict[str, Any]] = {}
 
 
 @contextmanager
@@ -191,6 +192,7 @@ def session() -> Iterator[None]:
         yield
     finally:
         _apis.clear()
+        _files.clear()
         cleanup = getattr(module, "_cleanup_temp_files", None)
         if cleanup is not None:
             cleanup()
@@ -296,6 +298,11 @@ def _kubeconfig(source: Any) -> dict[str, Any]:
 def _kubeconfig_file(path: str) -> dict[str, Any]:
     file = Path(path).expanduser()
     try:
+        # Once a session: the inventory plugin asks for each of a thousand contexts of one file.
+        state = file.stat()
+        key = (str(file), state.st_mtime_ns, state.st_size)
+        if key in _files:
+            return _files[key]
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text file"
@@ -305,7 +312,8 @@ def _kubeconfig_file(path: str) -> dict[str, Any]:
             found=f"{path}: {reason}",
             remedy="Give the path of a kubeconfig, or set K8S_AUTH_KUBECONFIG",
         ) from None
-    return _parse_kubeconfig(text, path, file.parent)
+    _files[key] = _parse_kubeconfig(text, path, file.parent)
+    return _files[key]
 
 
 def _parse_kubeconfig(text: str, path: str, base: Path) -> dict[str, Any]:

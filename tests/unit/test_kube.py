@@ -246,6 +246,26 @@ def test_the_contexts_of_several_files(tmp_path: Path) -> None:
     assert kube.contexts({"contexts": None}) == {}
 
 
+def test_a_kubeconfig_is_parsed_once_a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+    parse = kube._parse_kubeconfig
+
+    def counted(text: str, path: str, base: Path) -> dict[str, Any]:
+        parsed.append(path)
+        return parse(text, path, base)
+
+    monkeypatch.setattr(kube, "_parse_kubeconfig", counted)
+    path = written(tmp_path / "config", {"contexts": [{"name": "east"}]})
+    for dummy in range(3):
+        assert kube.contexts(str(path)) == {"east": ""}
+    written(path, {"contexts": [{"name": "further west"}]})
+    assert kube.contexts(str(path)) == {"further west": ""}
+    with kube.session():
+        pass
+    kube.contexts(str(path))
+    assert len(parsed) == 3, "once, once more for the new content, and in the next session"
+
+
 def test_a_context_among_many(config: dict[str, Any]) -> None:
     name = config["contexts"][0]["name"]
     config["contexts"] = [
