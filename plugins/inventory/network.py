@@ -206,6 +206,7 @@ from ansible_collections.multisite.skupper_tls.plugins.module_utils.errors impor
     raise_all,
 )
 from ansible_collections.multisite.skupper_tls.plugins.module_utils.skupper import network
+from ansible_collections.multisite.skupper_tls.plugins.module_utils.skupper.names import label_problems
 
 ENDINGS = tuple(f"{name}.{ending}" for name in ("skupper", "skupper_tls") for ending in ("yml", "yaml"))
 UNREACHED = "skupper_unreached"
@@ -241,7 +242,7 @@ _OWN_OPTIONS = {
     "skupper_site_context": "match, or context of entry",
     "skupper_site_namespace": "namespaces, or namespace of entry",
 }
-_KUBERNETES_WAYS = {"skupper_site_context", "skupper_site_host", "skupper_site_kubeconfig"}
+_CLUSTER_WAYS = ("skupper_site_context", "skupper_site_host", "skupper_site_kubeconfig")
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -292,8 +293,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if not asked.is_reached(located):
             self.inventory.add_host(name, group=self.inventory.add_group(UNREACHED))
             self.display.warning(
-                f"no way to site {name} is known, so it is in the group {UNREACHED}. Name it under reach, or give the"
-                " contexts to look for it in."
+                f"no way to site {name} is known, so it is in the group {UNREACHED}. Say under reach how it is reached,"
+                " or give the contexts to look for it in."
             )
         for variable, value in variables.items():
             self.inventory.set_variable(name, variable, value)
@@ -368,6 +369,9 @@ class _Asked:
         problems += refused
         # Plain texts: Ansible's own do not go into every cache.
         names = tuple(str(name) for name in namespaces)
+        for name in names:
+            if not network.is_pattern(name):
+                problems += label_problems(name, f"{where}.{'namespace' if where == 'entry' else 'namespaces'}")
         return Rule(str(match), names, "" if refused else self._paths(kubeconfig), rule["variables"])
 
     def _paths(self, kubeconfig: Any) -> str:
@@ -387,7 +391,8 @@ class _Asked:
         versions = [str(version) for version in self._known["versions"]]
         with kube.session():
             if self._entry is not None:
-                found = discovery.by_network(self._entry, self._rules, list(self._reach), self._connection, versions)
+                reached = [key for key, variables in self._reach.items() if _leads_to_cluster(variables)]
+                found = discovery.by_network(self._entry, self._rules, reached, self._connection, versions)
             else:
                 found = discovery.by_contexts(self._rules, self._connection, versions, self._known["look"])
         raise_all(found.problems if self._known["on_unreachable"] == "fail" else [])
@@ -414,7 +419,10 @@ class _Asked:
 
     def is_reached(self, located: Located) -> bool:
         """Return whether a way to the site is known."""
-        return located.rule != discovery.NO_WAY or network.reach_key(located.site, list(self._reach)) is not None
+        key = network.reach_key(located.site, list(self._reach))
+        if located.rule != discovery.NO_WAY or key is None:
+            return located.rule != discovery.NO_WAY
+        return located.site.platform != "kubernetes" or _leads_to_cluster(self._reach[key])
 
     def variables(self, located: Located) -> dict[str, Any]:
         """Return the host variables of a site."""
@@ -428,22 +436,16 @@ class _Asked:
             "skupper_seen_release": site.release,
             "skupper_seen_role": site.role,
         }
-        if not self.is_reached(located):
-            on_cluster = site.platform == "kubernetes"
-            return {**found, **({"skupper_site_context": NO_CONTEXT} if on_cluster else {"ansible_host": NO_HOST})}
         if located.rule != discovery.NO_WAY:
             found |= self._way(located)
         key = network.reach_key(site, list(self._reach))
         if key is not None:
             self._used.add(key)
             found |= self._reach[key]
-            if site.platform == "kubernetes" and not _KUBERNETES_WAYS & set(found) and located.rule != discovery.ENTRY:
-                raise InputError(
-                    "does not say how the site is reached",
-                    field=f"reach.{key}",
-                    found=f"site {site.name} on Kubernetes and no context",
-                    remedy="Give skupper_site_context, with skupper_site_kubeconfig if it is in another file",
-                )
+        if not self.is_reached(located):
+            found |= (
+                {"skupper_site_context": NO_CONTEXT} if site.platform == "kubernetes" else {"ansible_host": NO_HOST}
+            )
         return found
 
     def _way(self, located: Located) -> dict[str, Any]:
@@ -492,3 +494,7 @@ class _Asked:
 def _invalid(error: Exception) -> InputError:
     text = str(error).rstrip(".")
     return InputError(f"no option of this plugin: {text}" if isinstance(error, UnsupportedError) else text)
+
+
+def _leads_to_cluster(variables: Mapping[str, Any]) -> bool:
+    return any(variables.get(name) for name in _CLUSTER_WAYS)

@@ -265,7 +265,7 @@ def by_network(
     Args:
         entry: the entry site: its context, and its one namespace.
         rules: contexts to look for the other sites in.
-        reach: the sites, as keys of the option reach, that need not be looked for.
+        reach: the sites on Kubernetes, as keys of the option reach, that need not be looked for.
 
     Raises:
         SkupperTlsError: the entry site cannot be read, or says nothing of its network.
@@ -332,7 +332,7 @@ def _view_of_config_map(client: kube.Api, namespace: str) -> list[SeenSite]:
 
 
 def _view_of_site(client: kube.Api, namespace: str) -> list[SeenSite]:
-    return network.united(*(network.sites_of_status(item) for item in _v2_objects(client, namespace)))
+    return [site for item in _v2_objects(client, namespace) for site in network.sites_of_status(item)]
 
 
 def _search(

@@ -396,8 +396,11 @@ def test_the_view_of_a_v2_network(clusters: Take, shop: str, tmp_path: Path) -> 
     assert listed.groups["skupper_podman"] == ["till-1"]
     assert len(listed.groups["skupper_sites"]) == len(listed.groups["skupper_v2"]) == 6
 
-    options["reach"] = {"lost": {"skupper_site_context": "west"}, "till-*": {}, "hub": {}, "gone": {}}
-    inventory.write(**options).list().bad("reach.hub: does not say how the site is reached")
+    options["reach"] = {"lost": {"skupper_site_context": "west"}, "till-*": {}, "*": {"tier": 1}, "gone": {}}
+    again = inventory.write(**options).list().warned("no way to site hub is known", "reach.gone: the network has no")
+    assert again.groups["skupper_unreached"] == ["hub"]
+    assert again.hosts["hub"]["tier"] == again.hosts["two"]["tier"] == 1, "variables that are no way do no harm"
+    assert again.hosts["two"]["skupper_site_context"] == "west"
     options["reach"]["hub"] = {"skupper_site_host": "https://hub.example.net"}
     again = inventory.write(**options).list().warned("reach.gone: the network has no such site")
     assert "skupper_unreached" not in again.groups
@@ -491,6 +494,10 @@ def test_an_entry_that_is_no_site(clusters: Take, shop: str, tmp_path: Path) -> 
         ({"contexts": [{"match": "*"}], "reach": {"x": {}}}, ["reach: is for the sites of a network"]),
         ({"entry": {"context": "east"}}, ["missing required arguments: namespace"]),
         ({"contexts": [{"match": "*"}], "versions": ["v3"]}, ["versions"]),
+        (
+            {"contexts": [{"match": "*", "namespaces": ["a/../b"]}], "entry": {"namespace": "A"}},
+            ["contexts[0].namespaces: is not an RFC 1123 label", "entry.namespace: is not an RFC 1123 label"],
+        ),
         ({"contexts": [{"match": "*"}], "on_unreachable": "shrug"}, ["on_unreachable"]),
         ({"contexts": [{"match": "*"}], "kubeconfig": "nowhere"}, ["kubeconfig: the kubeconfig cannot be read"]),
         (

@@ -16,6 +16,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from ..errors import InputError, SiteError
+from .names import is_label
 
 STATUS_CONFIG_MAP, STATUS_KEY = "skupper-network-status", "NetworkStatus"
 
@@ -137,13 +138,16 @@ def sites_of_status(body: Mapping[str, Any]) -> list[SeenSite]:
 
 
 def united(*views: Iterable[SeenSite]) -> list[SeenSite]:
-    """Return the sites of several views once each; what one view does not know is taken from the next."""
+    """Return the sites of several views once each; what one view does not know is taken from the next.
+
+    A site whose platform none tells is on Kubernetes, where Skupper began.
+    """
     found: dict[tuple[str, ...], SeenSite] = {}
     for view in views:
         for site in view:
             key = (site.identity,) if site.identity else (site.name, site.namespace)
             found[key] = _completed(found[key], site) if key in found else site
-    return list(found.values())
+    return [replace(site, platform=site.platform or "kubernetes") for site in found.values()]
 
 
 def _completed(site: SeenSite, other: SeenSite) -> SeenSite:
@@ -162,11 +166,12 @@ def _records(entries: Iterable[tuple[Any, str]]) -> list[SeenSite]:
         if _member(record, "endTime"):
             continue  # v1 keeps those that have left for a while
         release = _text(record, "siteVersion") or _text(record, "version")
-        platform = _text(record, "platform").lower() or "kubernetes"
+        platform = _text(record, "platform").lower()
+        namespace = _text(record, "namespace")
         found.append(
             SeenSite(
                 name=name or identity,
-                namespace=_text(record, "namespace"),
+                namespace=namespace if is_label(namespace) else "",
                 platform=_PLATFORMS.get(platform, platform),
                 version=major(release),
                 release=release,

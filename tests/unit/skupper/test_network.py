@@ -142,11 +142,11 @@ def test_both_versions_in_a_namespace_are_one_site_of_unknown_version() -> None:
         ),
         pytest.param(
             {"site": {"identity": "u-3"}, "routerStatus": []},
-            SeenSite("u-3", "", identity="u-3"),
+            SeenSite("u-3", "", "", identity="u-3"),
             id="a site that says nothing but its identity",
         ),
         pytest.param(
-            {"site": {"name": "east"}}, SeenSite("east", ""), id="a site that says nothing but its name, no routers"
+            {"site": {"name": "east"}}, SeenSite("east", "", ""), id="a site that says nothing but its name, no routers"
         ),
         pytest.param(
             {
@@ -163,10 +163,15 @@ def test_both_versions_in_a_namespace_are_one_site_of_unknown_version() -> None:
         ),
         pytest.param(
             site(identity="u", name="{{ lookup('pipe', 'id') }}", namespace="a}b", siteVersion="{% x %}"),
-            SeenSite("u", "", identity="u"),
+            SeenSite("u", "", "", identity="u"),
             id="templates of another site's administrator",
         ),
-        pytest.param(site(identity=7, name="x", namespace=["y"]), SeenSite("x", ""), id="fields that are no texts"),
+        pytest.param(
+            site(identity="u", name="x", namespace="../secrets"),
+            SeenSite("x", "", "", identity="u"),
+            id="a namespace that would lead a request astray",
+        ),
+        pytest.param(site(identity=7, name="x", namespace=["y"]), SeenSite("x", "", ""), id="fields that are no texts"),
     ],
 )
 def test_network_status(entry: Any, expected: SeenSite) -> None:
@@ -225,10 +230,10 @@ def test_the_status_of_a_site_object() -> None:
 
 
 def test_views_are_united_by_identity() -> None:
-    one = [SeenSite("east", "", role="edge", identity="u-1"), SeenSite("nameless", "a")]
-    two = [SeenSite("east", "shop", version="v2", identity="u-1"), SeenSite("east", "shop", identity="u-2")]
+    one = [SeenSite("east", "", "", role="edge", identity="u-1"), SeenSite("nameless", "a", "")]
+    two = [SeenSite("east", "shop", "linux", "v2", identity="u-1"), SeenSite("east", "shop", identity="u-2")]
     assert network.united(one, two) == [
-        SeenSite("east", "shop", version="v2", role="edge", identity="u-1"),
+        SeenSite("east", "shop", "linux", "v2", role="edge", identity="u-1"),
         SeenSite("nameless", "a"),
         SeenSite("east", "shop", identity="u-2"),
     ]
