@@ -236,6 +236,43 @@ def issue(
     return certificate
 
 
+def authority_signing_request(request: AuthorityRequest, key: keys.PrivateKey) -> x509.CertificateSigningRequest:
+    """Return the request for an intermediate CA that issues end entities only; its validity is the signer's to say.
+
+    Raises:
+        InputError: the request is not acceptable.
+        Problems: in several ways.
+    """
+    raise_all(check_authority_request(request))
+    builder = (
+        x509.CertificateSigningRequestBuilder(names.parse_subject(request.subject, "subject"))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_key_usage(key_cert_sign=True, crl_sign=True), critical=True)
+    )
+    return builder.sign(key, _signature_hash(key))
+
+
+def certificate_signing_request(request: CertificateRequest, key: keys.PrivateKey) -> x509.CertificateSigningRequest:
+    """Return the request for a server certificate; its validity is the signer's to say.
+
+    Raises:
+        InputError: the request is not acceptable.
+        Problems: in several ways.
+    """
+    raise_all(check_certificate_request(request))
+    subject = names.parse_subject(request.subject, "subject")
+    alternative_names = names.general_names(names.parse_names(request.names, "alternative_names"))
+    encipherment = isinstance(key, rsa.RSAPrivateKey)  # as in issue
+    builder = (
+        x509.CertificateSigningRequestBuilder(subject)
+        .add_extension(x509.SubjectAlternativeName(alternative_names), critical=not list(subject))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(digital_signature=True, key_encipherment=encipherment), critical=True)
+        .add_extension(x509.ExtendedKeyUsage(_purposes(request.extended_key_usage)), critical=False)
+    )
+    return builder.sign(key, _signature_hash(key))
+
+
 def _dotted(field: str, name: str) -> str:
     return f"{field}.{name}" if field else name
 
@@ -347,8 +384,8 @@ def _purposes(usages: Sequence[str]) -> list[x509.ObjectIdentifier]:
     return [known[usage] for usage in dict.fromkeys(usages)]
 
 
-def usages_of(certificate: x509.Certificate) -> tuple[str, ...]:
-    """Return the extended key usages of a certificate: names of EXTENDED_KEY_USAGES, else dotted object identifiers."""
+def usages_of(certificate: x509.Certificate | x509.CertificateSigningRequest) -> tuple[str, ...]:
+    """Return the extended key usages, as names of EXTENDED_KEY_USAGES, else as dotted object identifiers."""
     found = rules.extension(certificate, x509.ExtendedKeyUsage)
     named = dict(zip(_purposes(EXTENDED_KEY_USAGES), EXTENDED_KEY_USAGES))
     return tuple(named.get(usage, usage.dotted_string) for usage in found.value) if found is not None else ()

@@ -90,7 +90,7 @@ def order_chain(
     path = next(_paths(leaf, pool, anchors), None)
     if path is None:
         raise _incomplete(leaf, pool, anchors, field)
-    family = _family(leaf, [*pool, *anchors])
+    family = related(leaf, [*pool, *anchors])
     unrelated = [one for one in pool if one not in family and one not in anchors]
     if unrelated:
         raise InputError(
@@ -100,6 +100,14 @@ def order_chain(
             remedy=f"Leave only {rules.label(leaf)} and its intermediates",
         )
     return [leaf, *(one for one in path[1:-1] if one in pool)]
+
+
+def related(leaf: x509.Certificate, everything: Sequence[x509.Certificate]) -> list[x509.Certificate]:
+    """Return a certificate and whatever of the others issued it, or one that issued it, and so on."""
+    family = [leaf]
+    for member in family:  # grows while it is walked
+        family += [one for one in everything if one not in family and rules.issued_by(member, one)]
+    return family
 
 
 def best_path(
@@ -251,14 +259,6 @@ def _unique(certificates: Iterable[x509.Certificate]) -> list[x509.Certificate]:
     return list(dict.fromkeys(certificates))
 
 
-def _family(leaf: x509.Certificate, everything: Sequence[x509.Certificate]) -> list[x509.Certificate]:
-    """Return the leaf and everything that issued a member of the family."""
-    family = [leaf]
-    for member in family:  # grows while it is walked
-        family += [one for one in everything if one not in family and rules.issued_by(member, one)]
-    return family
-
-
 def _incomplete(
     leaf: x509.Certificate,
     pool: Sequence[x509.Certificate],
@@ -267,7 +267,7 @@ def _incomplete(
 ) -> InputError:
     """Return why no path leads from the leaf to an authority."""
     everything = _unique([*pool, *anchors])
-    family = _family(leaf, everything)
+    family = related(leaf, everything)
     ends = [one for one in family if not any(other != one and rules.issued_by(one, other) for other in everything)]
     if not ends:
         return InputError(

@@ -42,6 +42,17 @@ def describe(certificate: x509.Certificate) -> dict[str, Any]:
     }
 
 
+def describe_request(request: x509.CertificateSigningRequest) -> dict[str, Any]:
+    """Return what a result or a diff shows of a signing request; JSON types only."""
+    return {
+        "subject": names.subject_text(request.subject),
+        "alternative_names": list(names.names_of(request)),
+        "key_type": keys.key_type_of(request.public_key()),
+        "key_sha256": key_fingerprint(request.public_key()),
+        "ca": rules.is_ca(request),
+    }
+
+
 def describe_bundle(data: bytes, field: str) -> list[dict[str, Any]]:
     """Return the descriptions of all certificates of a PEM file, in order.
 

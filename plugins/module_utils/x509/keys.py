@@ -84,7 +84,7 @@ def load_key(data: bytes, field: str, passphrase: bytes | None = None) -> Privat
     if not data.strip():
         raise InputError("the private key is empty", field=field, remedy="Give a private key in PEM form")
     if not pem.is_pem(data):
-        return _accepted(_load_der(data, field, passphrase or None), field)
+        return accepted(_load_der(data, field, passphrase or None), field)
     blocks = pem.scan(data, field)
     keys = [block for block in blocks if block.is_private_key]
     if len(keys) > 1:
@@ -96,7 +96,7 @@ def load_key(data: bytes, field: str, passphrase: bytes | None = None) -> Privat
         )
     if not keys:
         raise _no_key(blocks, field)
-    return _accepted(_load_pem(keys[0], field, passphrase or None), field)
+    return accepted(_load_pem(keys[0], field, passphrase or None), field)
 
 
 def key_to_pem(key: PrivateKey, passphrase: bytes | None = None) -> bytes:
@@ -191,7 +191,7 @@ def _load_der(data: bytes, field: str, passphrase: bytes | None) -> Any:
     return loaded.key
 
 
-def _accepted(key: Any, field: str) -> PrivateKey:
+def accepted(key: Any, field: str) -> PrivateKey:
     """Return the key if it is of a kind that Skupper's router and this collection can use."""
     if isinstance(key, (rsa.RSAPrivateKey, ed25519.Ed25519PrivateKey)):
         return key

@@ -70,12 +70,12 @@ def expected_names(names: Iterable[str]) -> frozenset[str]:
     return frozenset(_text_of(name) for name in general_names(names))
 
 
-def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
-    """Return the alternative names of a certificate as text (``DNS:payments``, ``IP:10.0.0.1``), in its order."""
+def names_of(certificate: x509.Certificate | x509.CertificateSigningRequest) -> tuple[str, ...]:
+    """Return the alternative names as text (``DNS:payments``, ``IP:10.0.0.1``), in the certificate's order."""
     return tuple(_text_of(name) for name in alternative_names(certificate))
 
 
-def alternative_names(certificate: x509.Certificate) -> list[x509.GeneralName]:
+def alternative_names(certificate: x509.Certificate | x509.CertificateSigningRequest) -> list[x509.GeneralName]:
     """Return the alternative names of a certificate, nothing if it has none (RFC 5280 section 4.2.1.6)."""
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)

@@ -42,15 +42,17 @@ def time_text(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def extension(certificate: x509.Certificate, kind: type[ExtensionT]) -> x509.Extension[ExtensionT] | None:
-    """Return an extension with its criticality, nothing if the certificate has none of the kind."""
+def extension(
+    certificate: x509.Certificate | x509.CertificateSigningRequest, kind: type[ExtensionT]
+) -> x509.Extension[ExtensionT] | None:
+    """Return an extension with its criticality, nothing if the certificate or request has none of the kind."""
     try:
         return certificate.extensions.get_extension_for_class(kind)
     except x509.ExtensionNotFound:
         return None
 
 
-def is_ca(certificate: x509.Certificate) -> bool:
+def is_ca(certificate: x509.Certificate | x509.CertificateSigningRequest) -> bool:
     """Tell whether basicConstraints says CA:TRUE (RFC 5280 section 4.2.1.9)."""
     constraints = extension(certificate, x509.BasicConstraints)
     return constraints is not None and constraints.value.ca

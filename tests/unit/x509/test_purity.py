@@ -18,7 +18,7 @@ FOLDER = Path(str(package.__file__)).parent
 FILES = sorted(FOLDER.glob("*.py"))
 ALLOWED = {
     "__future__", "collections", "cryptography", "dataclasses", "datetime", "fractions", "hashlib", "ipaddress",
-    "re", "typing",
+    "re", "typing", "warnings",
 }  # fmt: skip
 
 
