@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Callable, Protocol, TypeVar
+
+from ..errors import StoreConflict
+
+ATTEMPTS = 5
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,10 @@ class Stored:
 
 
 class Store(Protocol):
-    """A place for records. ``kind`` is ``authority`` or ``certificate``; names are RFC 1123 labels."""
+    """A place for records. ``kind`` is ``authority``, ``certificate`` or one of these with ``-request`` behind it.
+
+    Names are RFC 1123 labels.
+    """
 
     def read(self, kind: str, name: str) -> Stored | None:
         """Return the record, None if there is none. StoreError if the store cannot be read."""
@@ -41,3 +49,17 @@ class Store(Protocol):
 
     def describe(self) -> str:
         """Return where the store is, for messages."""
+
+
+def agreed(once: Callable[[], ResultT]) -> ResultT:
+    """Return what reads and then writes the store returns; where another run was first, look again.
+
+    Raises:
+        StoreConflict: others were first again and again.
+    """
+    for dummy in range(ATTEMPTS - 1):
+        try:
+            return once()
+        except StoreConflict:
+            continue
+    return once()

@@ -65,6 +65,25 @@ def load(store: Store, kind: str, name: str, network: str) -> Record | None:
     Raises:
         StoreError: the record is another network's, of an unknown format, or damaged.
     """
+    stored = read(store, kind, name, network)
+    if stored is None:
+        return None
+    document = stored.document
+    try:
+        current = next(entry for entry in document["revisions"] if entry["number"] == document["revision"])
+        certificates = tuple(pem.parse_certificates(current["certificates"].encode("ascii"), "store"))
+        key_pem = str(current.get("key") or "").encode("ascii")
+    except (KeyError, TypeError, StopIteration, ValueError, AttributeError, InputError):
+        raise damaged(store, kind, name, "its current revision cannot be read") from None
+    return Record(kind, name, int(document["revision"]), certificates, key_pem, current, stored)
+
+
+def read(store: Store, kind: str, name: str, network: str) -> Stored | None:
+    """Return a record of any kind as it stands there, None if there is none.
+
+    Raises:
+        StoreError: the record is another network's, or of an unknown format.
+    """
     stored = store.read(kind, name)
     if stored is None:
         return None
@@ -77,14 +96,8 @@ def load(store: Store, kind: str, name: str, network: str) -> Record | None:
             remedy=f"Set skupper_tls_network to that name, or give the network {network} a store of its own",
         )
     if document.get("format") != FORMAT:
-        raise _damaged(store, kind, name, f"format {document.get('format')!r}")
-    try:
-        current = next(entry for entry in document["revisions"] if entry["number"] == document["revision"])
-        certificates = tuple(pem.parse_certificates(current["certificates"].encode("ascii"), "store"))
-        key_pem = str(current.get("key") or "").encode("ascii")
-    except (KeyError, TypeError, StopIteration, ValueError, AttributeError, InputError):
-        raise _damaged(store, kind, name, "its current revision cannot be read") from None
-    return Record(kind, name, int(document["revision"]), certificates, key_pem, current, stored)
+        raise damaged(store, kind, name, f"format {document.get('format')!r}")
+    return stored
 
 
 def load_key(record: Record, passphrase: bytes | None) -> Any:
@@ -99,19 +112,27 @@ def load_key(record: Record, passphrase: bytes | None) -> Any:
             field="store",
             remedy="Import the key as well, or import finished certificates (source) instead of issuing them",
         )
-    encrypted = b"ENCRYPTED" in record.key_pem.splitlines()[0]
+    return open_key(record.key_pem, f"{record.kind} {record.name}", passphrase)
+
+
+def open_key(key_pem: bytes, what: str, passphrase: bytes | None) -> Any:
+    """Return a private key of the store; ``what`` it belongs to, for messages.
+
+    Raises:
+        StoreError: the passphrase is wrong or missing, or the key is damaged.
+    """
+    encrypted = b"ENCRYPTED" in key_pem.splitlines()[0]
     if encrypted and not passphrase:
         raise StoreError(
             "the store's keys are encrypted and no passphrase is given",
             field="store.passphrase",
-            found=f"{record.kind} {record.name}",
+            found=what,
             remedy="Set the passphrase that the store was made with, from a vault",
         )
     try:
-        return keys.load_key(record.key_pem, "store.passphrase", passphrase if encrypted else None)
+        return keys.load_key(key_pem, "store.passphrase", passphrase if encrypted else None)
     except InputError:
         pass
-    what = f"{record.kind} {record.name}"
     if encrypted:
         raise StoreError(
             "the store's passphrase is wrong",
@@ -225,7 +246,8 @@ def refuse_expired(authority: Record, now: datetime) -> None:
         )
 
 
-def _damaged(store: Store, kind: str, name: str, found: str) -> StoreError:
+def damaged(store: Store, kind: str, name: str, found: str) -> StoreError:
+    """Return the error for a record that cannot be read."""
     return StoreError(
         f"the store's record of {kind} {name} is damaged",
         field="store",
