@@ -33,7 +33,7 @@ options:
   data_home:
     description:
       - The folder in which Skupper keeps the folder C(namespaces) of a system site. A relative path begins at the
-        folder of the playbook.
+        folder of the playbook, or, in a playbook of this collection, at that of the inventory.
       - The default is the host variable C(skupper_site_data_home), then Skupper's own folder, which is
         C(/var/lib/skupper) for root and C(skupper) under E(XDG_DATA_HOME), or under C(~/.local/share), for others.
       - Not used for Kubernetes sites.

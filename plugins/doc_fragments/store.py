@@ -29,7 +29,8 @@ options:
       path:
         description:
           - The folder of a V(directory) store. It is made if it is missing, readable by its user only; files in it
-            have the mode 0600. A relative path begins at the folder of the playbook.
+            have the mode 0600. A relative path begins at the folder of the playbook, or, in a playbook of this
+            collection, at that of the inventory.
           - Required for O(store.type=directory).
         type: path
       namespace:

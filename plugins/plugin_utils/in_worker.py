@@ -24,6 +24,8 @@ from ansible_collections.multisite.skupper_tls.plugins.module_utils.commands.con
 
 run.warm_up()
 
+_COLLECTION = Path(options.__file__).resolve().parents[2]
+
 _SITE_OPTIONS = {name: options.SITE_VARIABLES + name for name in {**options.connection(), **options.site()}}
 
 # Made once, in the parent: each copies its whole spec.
@@ -88,12 +90,19 @@ class ActionModule(ActionBase):
             check=bool(self._task.check_mode),
             now=datetime.now(timezone.utc),
             groups=variables.get("groups"),
-            base=Path(self._loader.get_basedir()),
+            base=self._base(variables),
             environment=dict(os.environ),
             user_id=os.getuid(),
             remote=getattr(self._connection, "transport", "local") != "local",
             become_user=self._become_user(),
         )
+
+    def _base(self, variables: dict[str, Any]) -> Path:
+        """Return the folder of the playbook; the user's own folder is the inventory's where the playbook is ours."""
+        folder = Path(self._loader.get_basedir())
+        if _COLLECTION not in folder.resolve().parents:
+            return folder
+        return Path(variables.get("inventory_dir") or Path.cwd())
 
     def _become_user(self) -> str:
         """Return the user that the task is to become, empty where that is who runs it already."""
