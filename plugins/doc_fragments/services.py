@@ -114,8 +114,8 @@ options:
           certificate:
             description:
               - In mode V(custom), options for the certificate. It takes C(subject), C(alternative_names),
-                C(key_type), C(validity_days), C(renew_before), C(extended_key_usage) and C(source), with the meanings
-                of the module M(multisite.skupper_tls.certificate).
+                C(key_type), C(validity_days), C(renew_before), C(extended_key_usage), C(source) and C(request_path),
+                with the meanings of the module M(multisite.skupper_tls.certificate).
               - Only the step issue reads it, by the filter
                 P(multisite.skupper_tls.certificate_requests#filter).
             type: dict

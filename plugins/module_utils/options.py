@@ -149,6 +149,23 @@ def source() -> dict[str, Any]:
                 "key_path": {"type": "path", "no_log": False},
                 "key_content": {"type": "str", "no_log": True},
                 "key_passphrase": {"type": "str", "no_log": True},
+                "pkcs12_path": {"type": "path"},
+                "pkcs12_content": {"type": "str", "no_log": True},
+                "pkcs12_passphrase": {"type": "str", "no_log": True},
+                "friendly_name": {"type": "str"},
+                "secret": {
+                    "type": "dict",
+                    "no_log": False,
+                    "options": {
+                        "name": {"type": "str", "required": True},
+                        "namespace": {"type": "str", "required": True},
+                        "certificate_key": {"type": "str", "default": "tls.crt", "no_log": False},
+                        "key_key": {"type": "str", "default": "tls.key", "no_log": False},
+                        "ca_key": {"type": "str", "default": "ca.crt", "no_log": False},
+                        "keystore_key": {"type": "str", "no_log": False},
+                        **connection(),
+                    },
+                },
                 "allow": {"type": "list", "elements": "str", "choices": ALLOWANCES, "default": []},
             },
         },
@@ -168,6 +185,10 @@ def _issue(validity_days: int) -> dict[str, Any]:
     }
 
 
+def _signing_request() -> dict[str, Any]:
+    return {"request_path": {"type": "path"}}
+
+
 def _certificate() -> dict[str, Any]:
     return {
         "authority": {"type": "str", "default": "default"},
@@ -176,6 +197,7 @@ def _certificate() -> dict[str, Any]:
         "extended_key_usage": {"type": "list", "elements": "str", "default": ["serverAuth"]},
         "renew_before": {"type": "str", "default": "1/3"},
         **source(),
+        **_signing_request(),
     }
 
 
@@ -188,15 +210,16 @@ _SITE_COMMON = {**network(), **store(), **site(), **connection()}
 SPECS: Mapping[str, Mapping[str, Any]] = {
     "authority": {
         "name": {"type": "str", "default": "default"},
-        **state("present", "absent"),
+        **state("present", "absent", "request"),
         **_issue(3650),
         "site_intermediates": {"type": "dict"},
         **source(),
+        **_signing_request(),
         **_SITE_COMMON,
     },
     "certificate": {
         "name": {"type": "str", "required": True},
-        **state("present", "absent"),
+        **state("present", "absent", "request"),
         **_certificate(),
         "request": {"type": "dict", "options": _without_defaults(_certificate())},
         "pending": {"type": "str"},

@@ -28,8 +28,12 @@ options:
   state:
     description:
       - V(present) makes the store hold the authority.
-      - V(absent) removes it with its key and all its revisions. That is refused as long as the store holds a
-        certificate of which a revision was issued by it.
+      - V(absent) removes it with its key, all its revisions and its pending requests. That is refused as long as the
+        store holds a certificate of which a revision was issued by it.
+      - V(request) makes a key and a signing request for an intermediate CA, which the CA above (an offline root, for
+        example) is to sign. A request that is pending for the same O(subject) and O(key_type) is taken again, with its
+        key, and others stay until their certificate is imported. It is refused if the store has the authority already.
+    choices: [present, absent, request]
   subject:
     description:
       - The subject, in the form of RFC 4514 (V(CN=Example service CA,O=Example)), or a common name alone, of at most
@@ -62,7 +66,21 @@ options:
       - Refused are, among others, a certificate that is no CA (C(CA:TRUE)) or may not sign certificates, one that has
         expired or is not valid yet, a key that does not belong to it, and what verifiers refuse and
         O(source.allow) does not name.
+      - A CA without key that belongs to a pending request of this name (O(state=request), O(request_path)) takes the
+        key that the store has kept, and the request is removed. As long as requests are pending, another CA without
+        key is refused.
       - Another CA than the one of this name in the store is refused.
+  request_path:
+    description:
+      - A file on the control node for the signing request of an intermediate CA (PKCS#10, PEM; C(CA:TRUE) with path
+        length 0, or 1 with O(site_intermediates)). A relative path begins where those of O(source) do. The folder must
+        exist.
+      - With O(state=present) the store makes the key and the request, as long as it has no authority of this name and
+        the file of O(source.certificate_path) is not there. Nothing else is done then, and RV(waiting) says what to
+        do. Put there what the CA answers, with the certificates above it up to the root, and the next run takes it with
+        the key that the store has kept.
+      - O(source) takes O(source.certificate_path) or O(source.certificate_content) alone then, besides O(source.allow).
+    type: path
 extends_documentation_fragment:
   - multisite.skupper_tls.attributes
   - multisite.skupper_tls.connection
@@ -115,6 +133,25 @@ EXAMPLES = r"""
     store: "{{ skupper_tls_store }}"
   run_once: true
 
+- name: Be an intermediate CA; have shop-ca.csr signed, put the answer and its root at shop-ca.pem, run again
+  multisite.skupper_tls.authority:
+    subject: CN=Shop issuing CA,O=Example
+    request_path: "{{ inventory_dir }}/shop-ca.csr"
+    source:
+      certificate_path: "{{ inventory_dir }}/shop-ca.pem"
+    store: "{{ skupper_tls_store }}"
+  run_once: true
+
+- name: Issue with the CA of a cert-manager issuer
+  multisite.skupper_tls.authority:
+    source:
+      secret:
+        name: root-secret
+        namespace: cert-manager
+        context: hub
+    store: "{{ skupper_tls_store }}"
+  run_once: true
+
 - name: Take the options from the variable skupper_tls_authority, the store from skupper_tls_store
   multisite.skupper_tls.authority:
   run_once: true
@@ -140,7 +177,7 @@ name:
   sample: default
 authority:
   description:
-    - The CA certificate. It is null when O(state=absent).
+    - The CA certificate. It is null when O(state=absent), O(state=request), or RV(waiting) says why.
     - For a CA that check mode would generate, RV(authority.serial_number) and RV(authority.sha256) say that they are
       known after the run.
   type: dict
@@ -196,7 +233,7 @@ authority:
 key:
   description: Whether the store has the private key of the CA.
   type: bool
-  returned: success, when O(state=present)
+  returned: success, unless O(state=absent)
   sample: true
 site_intermediates:
   description:
@@ -213,7 +250,7 @@ bundle:
     - The self-signed CA certificates that every peer must trust, PEM.
     - Empty for a CA that check mode would generate.
   type: str
-  returned: success, when O(state=present)
+  returned: success, unless O(state=absent)
   sample: "-----BEGIN CERTIFICATE-----\n...\n-----END CERTIFICATE-----\n"
 pending_chain:
   description:
@@ -221,13 +258,65 @@ pending_chain:
       O(multisite.skupper_tls.certificate#module:pending) takes it. For a CA that a run would generate it is one of the
       same subject and dates. Empty otherwise.
   type: str
-  returned: success, when O(state=present)
+  returned: success, unless O(state=absent)
   sample: "-----BEGIN CERTIFICATE-----\n...\n-----END CERTIFICATE-----\n"
 revision:
-  description: The number of the revision in the store, from 1. It is 0 for one that check mode would make.
+  description:
+    - The number of the revision in the store, from 1. It is 0 for one that check mode would make, or that is only
+      requested.
   type: int
-  returned: success, when O(state=present)
+  returned: success, unless O(state=absent)
   sample: 1
+csr:
+  description: The signing request, PEM. It is no secret. Empty for one that check mode would make.
+  type: str
+  returned: when O(state=request), or O(request_path) and a certificate is waited for
+  sample: "-----BEGIN CERTIFICATE REQUEST-----\n...\n-----END CERTIFICATE REQUEST-----\n"
+request:
+  description: What the signing request asks for.
+  type: dict
+  returned: as RV(csr)
+  contains:
+    subject:
+      description: The subject, in the form of RFC 4514.
+      type: str
+      returned: always
+    alternative_names:
+      description: The subject alternative names, with their kind in front.
+      type: list
+      elements: str
+      returned: always
+    key_type:
+      description: The kind and size of its public key.
+      type: str
+      returned: always
+    key_sha256:
+      description:
+        - The SHA-256 fingerprint of its public key (DER). For one that check mode would make, that it is known after
+          the run.
+      type: str
+      returned: always
+    ca:
+      description: Whether it asks for a CA certificate.
+      type: bool
+      returned: always
+    request_path:
+      description: The file that holds it, empty if none is asked for.
+      type: str
+      returned: always
+  sample:
+    subject: "CN=Shop issuing CA,O=Example"
+    alternative_names: []
+    key_type: ecdsa-p256
+    key_sha256: A3:74:0F:89:68:78:77:2A:0A:E2:3D:8E:8C:46:34:B8:3D:BB:83:85:EB:98:08:CE:43:9E:19:EB:55:24:97:9B
+    ca: true
+    request_path: /shop/shop-ca.csr
+waiting:
+  description: What to do before the run can go on.
+  type: str
+  returned: when O(state=present) and the CA has not answered O(request_path) yet
+  sample: "authority default waits for its CA (it is not signed yet): have /shop/shop-ca.csr signed, put the answer
+    with its intermediates at /shop/shop-ca.pem"
 errors:
   description: Every error that was found, each as the parts of the message.
   type: list

@@ -30,7 +30,12 @@ options:
   state:
     description:
       - V(present) makes the store hold the certificate.
-      - V(absent) removes it with its key and all its revisions. Secrets of sites stay as they are.
+      - V(absent) removes it with its key, all its revisions and its pending requests. Secrets of sites stay as they
+        are.
+      - V(request) makes a key and a signing request for a CA outside, and leaves the certificate as it is. A request
+        that is pending for the same O(subject), O(alternative_names), O(key_type) and O(extended_key_usage) is taken
+        again, with its key. Others stay until their certificate is imported, for the CA may be about to answer them.
+    choices: [present, absent, request]
   authority:
     description:
       - The name of the authority in the store that issues the certificate, or that an imported one is checked against.
@@ -83,61 +88,21 @@ options:
         missing C(serverAuth), a CA in the place of the certificate, and what verifiers refuse and O(source.allow)
         does not name.
       - Another certificate than the stored one becomes the next revision.
-  request:
+      - A certificate without key must belong to a pending request of this name (O(state=request), O(request_path)) or
+        to the key of the stored certificate. Its request is removed when it is stored.
+  request_path:
     description:
-      - Options of this module in one dictionary, as the filter P(multisite.skupper_tls.certificate_requests#filter)
-        gives them. What is in it is taken in place of the option of its name.
-    type: dict
-    suboptions:
-      authority:
-        description: As O(authority).
-        type: str
-      subject:
-        description: As O(subject).
-        type: str
-      key_type:
-        description: As O(key_type).
-        type: str
-        choices: [ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096, ed25519]
-      validity_days:
-        description: As O(validity_days).
-        type: int
-      alternative_names:
-        description: As O(alternative_names).
-        type: list
-        elements: str
-      extended_key_usage:
-        description: As O(extended_key_usage).
-        type: list
-        elements: str
-      renew_before:
-        description: As O(renew_before).
-        type: str
-      source:
-        description: As O(source).
-        type: dict
-        suboptions:
-          certificate_path:
-            description: As O(source.certificate_path).
-            type: path
-          certificate_content:
-            description: As O(source.certificate_content).
-            type: str
-          key_path:
-            description: As O(source.key_path).
-            type: path
-          key_content:
-            description: As O(source.key_content).
-            type: str
-          key_passphrase:
-            description: As O(source.key_passphrase).
-            type: str
-          allow:
-            description: As O(source.allow).
-            type: list
-            elements: str
-            choices: [rsa-under-2048, sha1, md5, non-strict]
-            default: []
+      - A file on the control node for a signing request (PKCS#10, PEM), of which a CA outside is to make the
+        certificate. A relative path begins where those of O(source) do. The folder must exist.
+      - With O(state=present) the store makes the key and the request, as long as the file of
+        O(source.certificate_path) is not there yet, or what it holds has expired, does not cover
+        O(alternative_names), or has a key of another type. Nothing else is done then, and RV(waiting) says what to do.
+        Put there what the CA answers, and the next run takes it with the key that the store has kept.
+      - When the certificate is due by O(renew_before), a request for the next one is made, with a new key, and a
+        warning says so.
+      - As long as the store has the certificate, its file is not needed.
+      - O(source) takes O(source.certificate_path) or O(source.certificate_content) alone then, besides O(source.allow).
+    type: path
   pending:
     description:
       - For check mode, the name of the variable in which an earlier task of M(multisite.skupper_tls.authority)
@@ -151,6 +116,7 @@ extends_documentation_fragment:
   - multisite.skupper_tls.network
   - multisite.skupper_tls.site
   - multisite.skupper_tls.source
+  - multisite.skupper_tls.source.request
   - multisite.skupper_tls.state
   - multisite.skupper_tls.store
 notes:
@@ -205,6 +171,48 @@ EXAMPLES = r"""
     store: "{{ skupper_tls_store }}"
   run_once: true
 
+- name: Import a PKCS#12 file
+  multisite.skupper_tls.certificate:
+    name: server-cert-secret
+    alternative_names: [payments]
+    source:
+      pkcs12_path: files/payments.p12
+      pkcs12_passphrase: "{{ vault_payments_passphrase }}"
+      friendly_name: payments
+    store: "{{ skupper_tls_store }}"
+  run_once: true
+
+- name: Import what cert-manager has made, again and again
+  multisite.skupper_tls.certificate:
+    name: server-cert-secret
+    alternative_names: [payments]
+    source:
+      secret:
+        name: payments-tls
+        namespace: cert-manager
+        context: hub
+    store: "{{ skupper_tls_store }}"
+  run_once: true
+
+- name: Have a CA outside sign; send it payments.csr, put its answer at payments.pem, run again
+  multisite.skupper_tls.certificate:
+    name: server-cert-secret
+    alternative_names: [payments]
+    request_path: "{{ inventory_dir }}/payments.csr"
+    source:
+      certificate_path: "{{ inventory_dir }}/payments.pem"
+    store: "{{ skupper_tls_store }}"
+  run_once: true
+
+- name: Only make the request
+  multisite.skupper_tls.certificate:
+    name: server-cert-secret
+    state: request
+    alternative_names: [payments]
+    store: "{{ skupper_tls_store }}"
+  register: requested
+  run_once: true
+
 - name: Forget a certificate
   multisite.skupper_tls.certificate:
     name: old-cert-secret
@@ -221,7 +229,7 @@ name:
   sample: server-cert-secret
 certificate:
   description:
-    - The certificate. It is null when O(state=absent).
+    - The certificate. It is null when O(state=absent), O(state=request), or RV(waiting) says why.
     - For one that check mode would issue, RV(certificate.serial_number) and RV(certificate.sha256) say that they are
       known after the run.
   type: dict
@@ -278,19 +286,19 @@ intermediates:
   description: The CA certificates that the certificate is served with, its issuer first, each like RV(certificate).
   type: list
   elements: dict
-  returned: success, when O(state=present)
+  returned: success, when O(state=present) and not RV(waiting)
   sample: []
 renewal_due:
   description: From when on the certificate is renewed, by O(renew_before), UTC.
   type: str
-  returned: success, when O(state=present)
+  returned: success, when O(state=present) and not RV(waiting)
   sample: "2027-07-25T16:39:18Z"
 revision:
   description:
     - The number of the revision in the store, from 1.
     - In check mode it is that of the revision that is there now, 0 for none.
   type: int
-  returned: success, when O(state=present)
+  returned: success, when O(state=present) and not RV(waiting)
   sample: 1
 authority:
   description: The name of the authority that it is issued from or checked against.
@@ -300,7 +308,7 @@ authority:
 another_key:
   description: Whether its key is another one than that of the revision before.
   type: bool
-  returned: when O(state=present) and changed
+  returned: when O(state=present) and a revision is made
   sample: true
 pending_ca:
   description:
@@ -308,7 +316,7 @@ pending_ca:
       authority is not in the store yet, in check mode.
   type: list
   elements: dict
-  returned: when O(state=present) and changed
+  returned: when O(state=present) and a revision is made
   sample: []
 authority_revision:
   description: The number of the revision of the authority in the store, 0 for none.
@@ -318,8 +326,58 @@ authority_revision:
 reason:
   description: Why a revision is issued or imported.
   type: str
-  returned: when O(state=present) and changed
+  returned: when O(state=present) and a revision is made
   sample: due for renewal
+csr:
+  description: The signing request, PEM. It is no secret. Empty for one that check mode would make.
+  type: str
+  returned: when O(state=request), or O(request_path) and a certificate is waited for
+  sample: "-----BEGIN CERTIFICATE REQUEST-----\n...\n-----END CERTIFICATE REQUEST-----\n"
+request:
+  description: What the signing request asks for.
+  type: dict
+  returned: as RV(csr)
+  contains:
+    subject:
+      description: The subject, in the form of RFC 4514.
+      type: str
+      returned: always
+    alternative_names:
+      description: The subject alternative names, with their kind in front.
+      type: list
+      elements: str
+      returned: always
+    key_type:
+      description: The kind and size of its public key.
+      type: str
+      returned: always
+    key_sha256:
+      description:
+        - The SHA-256 fingerprint of its public key (DER). For one that check mode would make, that it is known after
+          the run.
+      type: str
+      returned: always
+    ca:
+      description: Whether it asks for a CA certificate.
+      type: bool
+      returned: always
+    request_path:
+      description: The file that holds it, empty if none is asked for.
+      type: str
+      returned: always
+  sample:
+    subject: CN=payments
+    alternative_names: ["DNS:payments"]
+    key_type: ecdsa-p256
+    key_sha256: A3:74:0F:89:68:78:77:2A:0A:E2:3D:8E:8C:46:34:B8:3D:BB:83:85:EB:98:08:CE:43:9E:19:EB:55:24:97:9B
+    ca: false
+    request_path: /shop/payments.csr
+waiting:
+  description: What to do before the run can go on.
+  type: str
+  returned: when O(state=present) and the CA has not answered O(request_path) yet
+  sample: "certificate server-cert-secret waits for its CA (there is none yet): have /shop/payments.csr signed, put the
+    answer with its intermediates at /shop/payments.pem"
 errors:
   description: Every error that was found, each as the parts of the message.
   type: list

@@ -6,17 +6,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from ..errors import InputError, StoreConflict, StoreError, raise_all
+from ..errors import InputError, StoreError, raise_all
 from ..skupper import names as label_names
 from ..stores import records
-from ..stores.base import Store
+from ..stores import requests as stored_requests
+from ..stores.base import Store, agreed
 from ..stores.records import Record
-from ..x509 import certificates, chain, checks, describe, keys, names, pem
-from . import signers
+from ..stores.requests import Requests
+from ..x509 import certificates, chain, checks, describe, keys, names, pem, rules
+from . import requesting, signers
 from .context import Context, open_store, passphrase
-from .sources import Source, read_source
+from .sources.base import Source
+from .sources.chosen import read_source
 
 KIND = "authority"
 
@@ -28,8 +32,10 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         SkupperTlsError: what is asked for, or what the store holds, is not acceptable. Nothing was written.
     """
     raise_all(label_names.label_problems(params["name"], "name"))
-    result = {"name": params["name"], **_run(params, context)}
-    if params.get("site_intermediates") and params["state"] != "absent":
+    store = open_store(params, context)
+    # Another run, or another slice of this job, may be first: then its CA is the one.
+    result = {"name": params["name"], **agreed(lambda: _once(store, params, context))}
+    if params.get("site_intermediates") and params["state"] == "present" and not result.get("waiting"):
         made = _site_intermediates(params, context)
         result.update(changed=bool(result["changed"] or made), site_intermediates=made)
     return result
@@ -41,32 +47,68 @@ def _site_intermediates(params: Mapping[str, Any], context: Context) -> dict[str
     return signers.make_intermediates(store, authority, params["site_intermediates"], params, context)
 
 
-def _run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    store = open_store(params, context)
+def _once(store: Store, params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     record = records.load(store, KIND, params["name"], params["network"])
+    requests = stored_requests.load(store, KIND, params["name"], params["network"])
     if params["state"] == "absent":
-        return _absent(store, record, params, context)
-    if record is not None:
-        return _existing(store, record, params, context)
-    try:
-        return _new(store, params, context)
-    except StoreConflict:
-        # Another run, or another slice of this job, was first: its CA is the one.
-        record = records.load(store, KIND, params["name"], params["network"])
+        return _absent(store, record, requests, params, context)
+    asking = params["state"] == "request" or bool(params.get("request_path"))
+    answered = params["state"] == "present" and requesting.at_hand(params.get("source"), context)
+    if asking:
+        _refuse_request(record, params)
+    if asking and not answered:
         if record is None:
-            raise
-        return _existing(store, record, params, context)
+            return _asked(store, requests, params, context)
+        params = {**params, "source": None}
+    if record is None:
+        result, certificate = _new(store, requests, params, context)
+    else:
+        result, certificate = _existing(store, record, requests, params, context), record.certificates[0]
+    public_key = keys.public_bytes(certificate.public_key())
+    return requesting.finish(store, requests, public_key, result, context)[1]
 
 
-def _new(store: Store, params: Mapping[str, Any], context: Context) -> dict[str, Any]:
+def _refuse_request(record: Record | None, params: Mapping[str, Any]) -> None:
+    requesting.refuse_other_sources(params.get("source"), _field(params))
+    generated = record is not None and record.details.get("source") == "generated"
+    if record is not None and (generated or params["state"] == "request"):
+        raise InputError(
+            f"the store has an authority {record.name} already, so no other one can be requested under that name",
+            field="name",
+            found=describe.fingerprint(record.certificates[0]),
+            remedy="Give the new one another name (skupper_tls_authority.name); every site must trust both at first",
+        )
+
+
+def _asked(store: Store, requests: Requests, params: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """Return the result of a run that has to wait for the CA above."""
+    asked = requesting.ask(store, requests, _request(params), params, context)
+    result = {"changed": False, "authority": None, "key": False, "bundle": "", "pending_chain": "", "revision": 0}
+    if params["state"] == "present":
+        what = f"authority {params['name']}"
+        result["waiting"] = requesting.waiting(what, "it is not signed yet", asked, params, context)
+    return asked.merged(result)
+
+
+def _request(params: Mapping[str, Any]) -> certificates.AuthorityRequest:
+    subject = params.get("subject") or f"{params['network']} CA"
+    below = 1 if params.get("site_intermediates") else 0
+    return certificates.AuthorityRequest(subject, params["key_type"], params["validity_days"], path_length=below)
+
+
+def _field(params: Mapping[str, Any]) -> str:
+    """Return how messages call the source."""
+    return f"authority {params['name']} source"
+
+
+def _new(store: Store, requests: Requests, params: Mapping[str, Any], context: Context) -> tuple[dict[str, Any], Any]:
+    """Return the result for an authority that was made or imported, and its certificate."""
     if params.get("source"):
-        source = read_source(params["source"], context)
-        certificates_, key = _checked_import(source, context), source.key
+        certificates_, key, allow = _offered(None, requests, params, context)
+        raise_all(checks.check_authority(certificates_, key, context.now, _field(params), allow))
         origin = "imported"
     else:
-        request = certificates.AuthorityRequest(
-            params.get("subject") or f"{params['network']} CA", params["key_type"], params["validity_days"]
-        )
+        request = _request(params)
         raise_all(certificates.check_authority_request(request))
         key = keys.generate_key(request.key_type)
         certificates_ = [certificates.build_authority(request, key, context.now)]
@@ -79,16 +121,18 @@ def _new(store: Store, params: Mapping[str, Any], context: Context) -> dict[str,
         bundle = _bundle(tuple(certificates_)) if origin == "imported" else ""
         result = _result(True, shown, bundle, key is not None, None, before={})
         # For the certificates that the same run would issue or import; of a generated one it is a stand-in.
-        return {**result, "pending_chain": pem.certificates_to_pem(list(certificates_)).decode("ascii")}
+        return {**result, "pending_chain": pem.certificates_to_pem(certificates_).decode("ascii")}, certificates_[0]
     identity = (params["network"], KIND, params["name"])
     record = records.save(store, None, identity, certificates_, key_pem, {"source": origin}, context.now)
-    return _result(True, shown, _bundle(record.certificates), bool(record.key_pem), record, before={})
+    return _result(True, shown, _bundle(record.certificates), key is not None, record, before={}), certificates_[0]
 
 
 _UNKNOWN = {"serial_number": "known after the run", "sha256": "known after the run"}
 
 
-def _existing(store: Store, record: Record, params: Mapping[str, Any], context: Context) -> dict[str, Any]:
+def _existing(
+    store: Store, record: Record, requests: Requests, params: Mapping[str, Any], context: Context
+) -> dict[str, Any]:
     shown = describe.describe(record.certificates[0])
     records.refuse_expired(record, context.now)
     if record.key_pem:
@@ -96,7 +140,7 @@ def _existing(store: Store, record: Record, params: Mapping[str, Any], context: 
     warnings = []
     key_pem = b""
     if params.get("source"):
-        key_pem = _added_key(record, params, context)
+        key_pem = _added_key(record, requests, params, context)
     else:
         warnings = _differences(record, params)
     if not key_pem:
@@ -109,42 +153,68 @@ def _existing(store: Store, record: Record, params: Mapping[str, Any], context: 
     return _result(True, shown, _bundle(record.certificates), True, record, before={**shown, "key": "absent"})
 
 
-def _added_key(record: Record, params: Mapping[str, Any], context: Context) -> bytes:
+def _added_key(record: Record, requests: Requests, params: Mapping[str, Any], context: Context) -> bytes:
     """Return the key to add to an authority imported without one; refuse another CA in the place of this one."""
-    source = read_source(params["source"], context)
-    imported = _checked_import(source, context)
+    imported, key, allow = _offered(record, requests, params, context)
+    raise_all(checks.check_authority(imported, key, context.now, _field(params), allow))
     if describe.fingerprint(imported[0]) != describe.fingerprint(record.certificates[0]):
         raise InputError(
             f"the store's authority {record.name} is another CA than the one offered",
-            field="source",
+            field=_field(params),
             found=f"offered {describe.fingerprint(imported[0])}, stored {describe.fingerprint(record.certificates[0])}",
             remedy="Import it under another name; every site must trust both before one takes the other's place",
         )
-    if source.key is None or record.key_pem:
+    if key is None or record.key_pem:
         return b""
-    return keys.key_to_pem(source.key, passphrase(params))
+    return keys.key_to_pem(key, passphrase(params))
 
 
-def _checked_import(source: Source, context: Context) -> list[Any]:
+def _offered(
+    record: Record | None, requests: Requests, params: Mapping[str, Any], context: Context
+) -> tuple[list[Any], Any, tuple[str, ...]]:
+    """Return what is offered: the CA certificate first and then its chain up to a self-signed one, key, allowances."""
+    source = _of_ca(read_source(params["source"], _field(params), context))
+    key = source.key
+    if key is None:
+        key = requesting.held_key(requests, record, source.certificates, params)
+        if key is None and requests.pending:
+            raise requesting.unknown_key(requests, source, params, ca=True)
+    return _complete(source, key), key, source.allow
+
+
+def _of_ca(source: Source) -> Source:
+    """Return the source with the CA among its certificates.
+
+    A Secret of a server's certificate has its CA apart. Neither that certificate nor its key is the authority's.
+    """
+    offered = source.certificates
+    if source.key is not None and offered:
+        offered = [chain.pick_leaf(offered, source.key, source.field)[0]]
+    if not source.authorities or any(rules.is_ca(certificate) for certificate in offered[:1]):
+        return replace(source, certificates=[*source.certificates, *source.authorities])
+    above = [certificate for certificate in source.certificates if rules.is_ca(certificate)]
+    return replace(source, certificates=[*source.authorities, *above], key=None)
+
+
+def _complete(source: Source, key: Any) -> list[Any]:
     """Return the CA certificate first and then its chain up to a self-signed one.
 
     Without its root in the secrets no peer could verify anything: OpenSSL wants a self-signed anchor by default.
     """
-    ca, others = source.certificates[0], source.certificates[1:]
-    if source.key is not None:
-        ca, others = chain.pick_leaf(source.certificates, source.key, "source")
+    everything = list(dict.fromkeys(source.certificates))
+    ca, others = everything[0], everything[1:]
+    if key is not None:
+        ca, others = chain.pick_leaf(everything, key, source.field)
     anchors = [cert for cert in (ca, *others) if cert.subject == cert.issuer]
     if not anchors:
         raise InputError(
             "the root of the CA is missing",
-            field="source",
+            field=source.field,
             found=f"{names.subject_text(ca.subject)}, issued by {names.subject_text(ca.issuer)}",
             remedy="Add the issuers' certificates up to the self-signed root to the file",
         )
-    ordered = [ca] if ca in anchors else chain.order_chain(ca, others, anchors, "source")
-    complete = ordered + [anchor for anchor in anchors if anchor not in ordered]
-    raise_all(checks.check_authority(complete, source.key, context.now, "source", source.allow))
-    return complete
+    ordered = [ca] if ca in anchors else chain.order_chain(ca, others, anchors, source.field)
+    return ordered + [anchor for anchor in anchors if anchor not in ordered]
 
 
 def _differences(record: Record, params: Mapping[str, Any]) -> list[str]:
@@ -163,9 +233,24 @@ def _differences(record: Record, params: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _absent(store: Store, record: Record | None, params: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    if record is None:
+def _absent(
+    store: Store, record: Record | None, requests: Requests, params: Mapping[str, Any], context: Context
+) -> dict[str, Any]:
+    before = {**(describe.describe(record.certificates[0]) if record is not None else {}), **requesting.shown(requests)}
+    if not before:
         return {"changed": False, "authority": None}
+    _refuse_used(store, record)
+    if not context.check:
+        if record is not None:
+            signers.remove_intermediates(store, record.name)
+            store.delete(KIND, record.name, record.stored.token)
+        stored_requests.delete(store, requests)
+    return {"changed": True, "authority": None, "diff": {"before": before, "after": {}}}
+
+
+def _refuse_used(store: Store, record: Record | None) -> None:
+    if record is None:
+        return
     users = [
         name
         for name in store.names("certificate")
@@ -179,11 +264,6 @@ def _absent(store: Store, record: Record | None, params: Mapping[str, Any], cont
             found=f"certificates {', '.join(users)}",
             remedy="Remove the certificates first (module certificate, state: absent)",
         )
-    if not context.check:
-        signers.remove_intermediates(store, record.name)
-        store.delete(KIND, record.name, record.stored.token)
-    shown = describe.describe(record.certificates[0])
-    return {"changed": True, "authority": None, "diff": {"before": shown, "after": {}}}
 
 
 def _bundle(certificates_: tuple[Any, ...]) -> str:

@@ -10,19 +10,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from ..errors import InputError, StoreConflict, StoreError, raise_all
+from ..errors import InputError, StoreError, raise_all
 from ..skupper import names as label_names
 from ..stores import records
-from ..stores.base import Store
+from ..stores import requests as stored_requests
+from ..stores.base import Store, agreed
 from ..stores.records import Record
+from ..stores.requests import Requests
 from ..x509 import certificates, chain, checks, describe, expiry, keys, names, pem, rules
-from . import summaries
+from . import requesting, summaries
 from .context import Context, open_store, passphrase
-from .sources import read_source
+from .requesting import UNKNOWN
+from .sources.base import Source
+from .sources.chosen import read_source
 
 KIND = "certificate"
-ATTEMPTS = 5
-UNKNOWN = "known after the run"
 
 
 @dataclass(frozen=True)
@@ -48,20 +50,18 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     requested = {name: value for name, value in (params.get("request") or {}).items() if value is not None}
     params = {**params, **requested}
     store = open_store(params, context)
-    for attempt in range(ATTEMPTS):
-        try:
-            return {"name": params["name"], **_once(store, params, context)}
-        except StoreConflict:
-            # Another run, or another slice of this job, was first: read what it wrote and look again.
-            if attempt == ATTEMPTS - 1:
-                raise
-    raise AssertionError("unreachable")
+    return {"name": params["name"], **agreed(lambda: _once(store, params, context))}
 
 
 def _once(store: Store, params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     record = records.load(store, KIND, params["name"], params["network"])
+    requests = stored_requests.load(store, KIND, params["name"], params["network"])
     if params["state"] == "absent":
-        return _absent(store, record, params, context)
+        return _absent(store, record, requests, context)
+    if params["state"] == "request":
+        requesting.refuse_other_sources(params.get("source"), _field(params))
+        asked = requesting.ask(store, requests, _request(params), params, context)
+        return asked.merged({"changed": False, "certificate": None})
     authority = records.load(store, "authority", params["authority"], params["network"])
     if authority is None and not context.check:
         raise StoreError(
@@ -75,20 +75,43 @@ def _once(store: Store, params: Mapping[str, Any], context: Context) -> dict[str
     if record is not None and record.key_pem:
         records.load_key(record, passphrase(params))
     rule = expiry.RenewBefore.parse(params["renew_before"], "renew_before")
-    if params.get("source"):
-        planned, warnings = _import(record, authority, params, context)
+    if params.get("request_path"):
+        planned, warnings, why = _answer(record, authority, requests, params, context)
+        if why:
+            return _wait(store, requests, why, params, context)
+    elif params.get("source"):
+        source = read_source(params["source"], _field(params), context)
+        planned, warnings = _import(record, authority, requests, source, params, context)
     else:
         planned, warnings = _issue(record, authority, params, context, rule)
     if planned is not None:
         result = _write(store, record, planned, params, context, rule)
+        result.update(_predicted(record, planned, authority, params))
+        leaf = planned.certificates[0]
     elif record is not None:
         result = _result(False, record.certificates, record, rule)
+        leaf = record.certificates[0]
     else:  # there is always a reason to make the first one
         raise StoreError("nothing is planned and nothing is stored", field="name", found=params["name"])
-    if planned is not None:
-        result.update(_predicted(record, planned, authority, params))
+    requests, result = requesting.finish(store, requests, keys.public_bytes(leaf.public_key()), result, context)
+    if params.get("request_path") and _due(leaf, rule, context):
+        asked = requesting.ask(store, requests, _request(params), params, context)
+        warnings = [
+            *warnings,
+            requesting.waiting(f"the renewal of certificate {params['name']}", "it is due", asked, params, context),
+        ]
+        result = asked.merged(result)
     revision = authority.revision if authority is not None else 0
     return {**result, "warnings": warnings, "authority": params["authority"], "authority_revision": revision}
+
+
+def _field(params: Mapping[str, Any]) -> str:
+    """Return how messages call the source."""
+    return f"certificate {params['name']} source"
+
+
+def _due(leaf: Any, rule: expiry.RenewBefore, context: Context) -> bool:
+    return expiry.is_due(leaf.not_valid_before_utc, leaf.not_valid_after_utc, rule, context.now)
 
 
 def _predicted(
@@ -202,7 +225,7 @@ def _reason(
         return "the stored one was imported"
     if authority is not None and not rules.issued_by(leaf, authority.certificates[0]):
         return "another authority"
-    if not expiry.is_due(leaf.not_valid_before_utc, leaf.not_valid_after_utc, rule, context.now):
+    if not _due(leaf, rule, context):
         return ""
     if authority is not None and not _renewal_helps(leaf, authority):
         return ""
@@ -239,7 +262,7 @@ def _warnings(record: Record | None, authority: Record | None, rule: Any, contex
     if record is None or authority is None:
         return []
     leaf = record.certificates[0]
-    if not expiry.is_due(leaf.not_valid_before_utc, leaf.not_valid_after_utc, rule, context.now):
+    if not _due(leaf, rule, context):
         return []
     until = f"{leaf.not_valid_after_utc:%Y-%m-%d}"
     return [f"certificate {record.name} is due, but its CA ends on {until} as well: plan a CA rollover"]
@@ -249,24 +272,29 @@ def _warnings(record: Record | None, authority: Record | None, rule: Any, contex
 
 
 def _import(
-    record: Record | None, authority: Record | None, params: Mapping[str, Any], context: Context
+    record: Record | None,
+    authority: Record | None,
+    requests: Requests,
+    source: Source,
+    params: Mapping[str, Any],
+    context: Context,
 ) -> tuple[Next | None, list[str]]:
-    source = read_source(params["source"], context)
-    if source.key is None:
-        raise InputError(
-            "no private key is given",
-            field="source",
-            remedy="Set source.key_path or source.key_content to the key of the certificate",
-        )
-    field = "source"
-    leaf, others = chain.pick_leaf(source.certificates, source.key, field)
+    key, field = source.key, source.field
+    if key is None:
+        key = requesting.held_key(requests, record, source.certificates, params)
+    if key is None:
+        raise requesting.unknown_key(requests, source, params, ca=False)
+    leaf, others = chain.pick_leaf(source.certificates, key, field)
+    # What a Secret's ca.crt holds besides is no concern of this certificate's.
+    above = chain.related(leaf, [*others, *source.authorities])[1:]
+    others = list(dict.fromkeys([*others, *(cert for cert in source.authorities if cert in above)]))
     anchors, known = _anchors(authority, [leaf, *others], params)
     wanted = names.parse_names(params["alternative_names"], "alternative_names")
     if anchors:
-        intermediates = chain.order_chain(leaf, [*others, *known], anchors, field)[1:]
-        problems = checks.check_certificate(
-            leaf, intermediates, anchors, source.key, wanted, context.now, field, source.allow
-        )
+        _refuse_unknown_root(leaf, above, [*anchors, *known], field)
+        way = chain.related(leaf, [*others, *known])
+        intermediates = chain.order_chain(leaf, [*others, *(cert for cert in known if cert in way)], anchors, field)[1:]
+        problems = checks.check_certificate(leaf, intermediates, anchors, key, wanted, context.now, field, source.allow)
     else:  # check mode, the authority is generated in the same run: no imported certificate can fit it
         intermediates, problems = [], [_no_anchor(leaf, field)]
     raise_all(problems)
@@ -278,7 +306,67 @@ def _import(
         "authority_revision": authority.revision if authority is not None else 1,
     }
     reason = "there is none yet" if record is None else "another certificate is offered"
-    return Next([leaf, *intermediates], source.key, details, reason), []
+    return Next([leaf, *intermediates], key, details, reason), []
+
+
+def _refuse_unknown_root(leaf: Any, above: list[Any], trusted: list[Any], field: str) -> None:
+    """Refuse a chain whose own root the authority does not have, nor another way to one that it has."""
+    roots = [cert for cert in above if rules.is_self_signed(cert)]
+    if not roots or any(cert in trusted for cert in chain.related(leaf, [*above, *trusted])):
+        return
+    raise InputError(
+        f"the certificate {rules.label(leaf)} comes from a CA that is not the authority in the store",
+        field=field,
+        found=f"its root {rules.label(roots[0])} ({describe.fingerprint(roots[0])}); the authority has "
+        + ", ".join(f"{rules.label(cert)} ({describe.fingerprint(cert)})" for cert in trusted),
+        remedy="Import that root as an authority, without its key (skupper_tls_authority.source), and under a name of "
+        "its own if the store has another CA under this one",
+    )
+
+
+# -- requested from a CA outside
+
+
+def _answer(
+    record: Record | None,
+    authority: Record | None,
+    requests: Requests,
+    params: Mapping[str, Any],
+    context: Context,
+) -> tuple[Next | None, list[str], str]:
+    """Return what to import with its warnings, and, if there is still to wait, why."""
+    requesting.refuse_other_sources(params.get("source"), _field(params))
+    request = _request(params)
+    raise_all(certificates.check_certificate_request(request))
+    if not requesting.at_hand(params.get("source"), context):
+        held = record is not None and record.details.get("source") == "imported"
+        held = held and record is not None and record.details.get("authority") == params["authority"]
+        leaf = record.certificates[0] if held and record is not None else None
+        return None, [], "there is none yet" if leaf is None else _unfit(leaf, request, context)
+    source = read_source(params["source"], _field(params), context)
+    key = source.key or requesting.held_key(requests, record, source.certificates, params)
+    why = _unfit(chain.pick_leaf(source.certificates, key)[0], request, context) if key is not None else ""
+    if why:
+        return None, [], why
+    return (*_import(record, authority, requests, source, params, context), "")
+
+
+def _unfit(leaf: Any, request: certificates.CertificateRequest, context: Context) -> str:
+    """Return why another certificate must be requested than this one, empty if there is no need."""
+    missing = [name for name in request.names if not names.covers(leaf, name)]
+    if missing:
+        return f"the one at hand does not cover {', '.join(missing)}"
+    key_type = keys.key_type_of(leaf.public_key())
+    if key_type != request.key_type:
+        return f"the one at hand has a key of type {key_type}"
+    return "the one at hand has expired" if leaf.not_valid_after_utc <= context.now else ""
+
+
+def _wait(store: Store, requests: Requests, why: str, params: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """Return the result of a run that has to wait for the CA."""
+    asked = requesting.ask(store, requests, _request(params), params, context)
+    waiting = requesting.waiting(f"certificate {params['name']}", why, asked, params, context)
+    return asked.merged({"changed": False, "certificate": None, "waiting": waiting})
 
 
 def _anchors(authority: Record | None, offered: list[Any], params: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
@@ -323,13 +411,15 @@ def _no_anchor(leaf: Any, field: str) -> InputError:
 # -- both
 
 
-def _absent(store: Store, record: Record | None, params: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    if record is None:
+def _absent(store: Store, record: Record | None, requests: Requests, context: Context) -> dict[str, Any]:
+    before = {**(_shown(record.certificates[0]) if record is not None else {}), **requesting.shown(requests)}
+    if not before:
         return {"changed": False, "certificate": None}
     if not context.check:
-        store.delete(KIND, record.name, record.stored.token)
-    shown = _shown(record.certificates[0])
-    return {"changed": True, "certificate": None, "diff": {"before": shown, "after": {}}}
+        if record is not None:
+            store.delete(KIND, record.name, record.stored.token)
+        stored_requests.delete(store, requests)
+    return {"changed": True, "certificate": None, "diff": {"before": before, "after": {}}}
 
 
 def _shown(certificate: Any) -> dict[str, Any]:

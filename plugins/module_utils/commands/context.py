@@ -201,7 +201,9 @@ def pending_certificates(params: Mapping[str, Any], context: Context) -> dict[st
     """
     if not context.check:
         return {}
-    return {str(entry.get("name")): entry for entry in issued_results(params) if entry.get("changed")}
+    changed = [entry for entry in issued_results(params) if entry.get("changed")]
+    # A request for a renewal is a change of the store alone.
+    return {str(entry.get("name")): entry for entry in changed if entry.get("reason") or "request" not in entry}
 
 
 def known_site(params: Mapping[str, Any]) -> Mapping[str, Any] | None:

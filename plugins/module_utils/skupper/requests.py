@@ -19,6 +19,7 @@ OPTIONS = (
     "renew_before",
     "extended_key_usage",
     "source",
+    "request_path",
 )
 """The options of module ``certificate`` that a service may give under ``tls.certificate``."""
 
@@ -80,7 +81,25 @@ def collected_requests(
         options["alternative_names"] = list(dict.fromkeys([*names, *added]))
         options["authority"] = pair.authority or authority
         requests[pair.server_secret] = options
-    return requests, problems
+    return requests, [*problems, *_same_file(requests)]
+
+
+def _same_file(requests: Mapping[str, Mapping[str, Any]]) -> Iterable[InputError]:
+    """Refuse a file for two signing requests, which would take each other's place in every run."""
+    by_path: dict[str, list[str]] = {}
+    for name, options in requests.items():
+        if options.get("request_path"):
+            by_path.setdefault(str(options["request_path"]), []).append(name)
+    return [
+        InputError(
+            "several certificates have the same file for their signing request",
+            field="tls.certificate.request_path",
+            found=f"{path} for {', '.join(names)}",
+            remedy="Give the service of each secret a request_path of its own",
+        )
+        for path, names in by_path.items()
+        if len(names) > 1
+    ]
 
 
 def _listed(names: Any) -> list[Any]:

@@ -42,11 +42,13 @@ class AuthorityRequest:
         subject: RFC 4514 text, or a common name; not empty.
         key_type: one of :data:`keys.KEY_TYPES`.
         validity_days: 1 to 36500 days from now.
+        path_length: how many further CAs may stand below it; only for a signing request.
     """
 
     subject: str
     key_type: str = "ecdsa-p256"
     validity_days: int = 3650
+    path_length: int = 0
 
 
 @dataclass(frozen=True)
@@ -237,7 +239,7 @@ def issue(
 
 
 def authority_signing_request(request: AuthorityRequest, key: keys.PrivateKey) -> x509.CertificateSigningRequest:
-    """Return the request for an intermediate CA that issues end entities only; its validity is the signer's to say.
+    """Return the request for an intermediate CA; its validity is the signer's to say.
 
     Raises:
         InputError: the request is not acceptable.
@@ -246,7 +248,7 @@ def authority_signing_request(request: AuthorityRequest, key: keys.PrivateKey) -
     raise_all(check_authority_request(request))
     builder = (
         x509.CertificateSigningRequestBuilder(names.parse_subject(request.subject, "subject"))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=request.path_length), critical=True)
         .add_extension(_key_usage(key_cert_sign=True, crl_sign=True), critical=True)
     )
     return builder.sign(key, _signature_hash(key))

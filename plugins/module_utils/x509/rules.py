@@ -58,6 +58,12 @@ def is_ca(certificate: x509.Certificate | x509.CertificateSigningRequest) -> boo
     return constraints is not None and constraints.value.ca
 
 
+def path_length(certificate: x509.Certificate | x509.CertificateSigningRequest) -> int | None:
+    """Return how many CAs may stand below a CA (RFC 5280 section 4.2.1.9), None if nothing says so."""
+    constraints = extension(certificate, x509.BasicConstraints)
+    return constraints.value.path_length if constraints is not None else None
+
+
 def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Tell whether the issuer's name and key made this certificate.
 

@@ -243,7 +243,7 @@ def test_refused(
     assert result["failed"]
     assert not result["changed"]
     error = result["errors"][0]
-    assert error["field"].startswith(field)
+    assert error["field"].removeprefix("authority default ").startswith(field)
     assert message in error["message"]
     assert error["remedy"]
     assert tree(tmp_path) == before
@@ -274,7 +274,7 @@ class TestRefusedOnWhatIsThere:
         source = {"certificate_content": pem(OTHER), "key_content": key(OTHER)}
         error = self.refused(given, tmp_path, {"source": source}, check)
         assert error["message"] == "the store's authority default is another CA than the one offered"
-        assert error["field"] == "source"
+        assert error["field"] == "authority default source"
 
     def test_another_network(self, given: dict[str, Any], tmp_path: Path, check: bool) -> None:
         prepare(given, "generated")

@@ -72,7 +72,8 @@ def test_authority(tmp_path: Path) -> None:
     assert usage.critical
     assert usage.value == factory.usage("key_cert_sign", "crl_sign")
     assert describe.describe_request(request)["ca"]
-    leaf = certificates.issue(SERVER, key.public_key(), made, key, factory.NOW, above=[ROOT.certificate])
+    now = made.not_valid_before_utc
+    leaf = certificates.issue(SERVER, key.public_key(), made, key, now, above=[ROOT.certificate])
     assert factory.openssl_verify(tmp_path, [leaf, made, ROOT.certificate]) == ""
 
 
