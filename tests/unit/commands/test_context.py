@@ -122,6 +122,8 @@ def test_passphrase(text: str | None, expected: bytes | None) -> None:
         ({"changed": False, "name": "s", "certificate": {}}, []),
         ({"results": [{"changed": True, "name": "s", "certificate": {}}, {"changed": False, "name": "t"}]}, ["s"]),
         ({"results": [{"skipped": True}]}, []),
+        ({"changed": True, "name": "s", "certificate": {}, "request": {}}, []),  # of a renewal to come
+        ({"changed": True, "name": "s", "certificate": {}, "request": {}, "reason": "another"}, ["s"]),
     ],
 )
 def test_pending(registered: Any, names: list[str]) -> None:

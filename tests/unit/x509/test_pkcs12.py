@@ -150,8 +150,8 @@ def test_several_keys() -> None:
 
 
 REFUSED = [
-    (lambda folder: export(folder), "wrong", "does not open", "pkcs12_passphrase"),
-    (lambda folder: export(folder), None, "is protected by a passphrase", "pkcs12_passphrase"),
+    (export, "wrong", "does not open", "pkcs12_passphrase"),
+    (export, None, "is protected by a passphrase", "pkcs12_passphrase"),
     (lambda folder: export(folder)[:-20], PHRASE, "is damaged", "Copy it anew"),
     (lambda _: b" \n", PHRASE, "is empty", "Export it anew"),
     (lambda _: factory.pem_of(LEAF.certificate), PHRASE, "is not PKCS#12", "certificate_path"),
