@@ -59,8 +59,18 @@ options:
             type: str
       providers:
         description:
-          - The sites that provide the service, as hosts or groups of the inventory. Every other site consumes it;
-            without providers all do.
+          - The sites that provide the service, as hosts or groups of the inventory. Every other site consumes it,
+            unless O(services[].sites) says which; without providers all do.
+        type: list
+        elements: str
+      sites:
+        description:
+          - The sites that take part besides the providers, as hosts or groups of the inventory. The default is every
+            site of the play.
+          - A site that does not take part is left alone for this service. It gets no secret, no listener and no check.
+            A listener that this collection wrote there before is removed; secrets stay.
+          - Skupper v1 sends a service to every site of the network, and a site without the secrets of one has no
+            bridges for any. So on v1 this changes nothing, but that the role of such a site is told as V(synced).
         type: list
         elements: str
       tls:
@@ -114,9 +124,28 @@ options:
           certificate:
             description:
               - In mode V(custom), options for the certificate. It takes C(subject), C(alternative_names),
-                C(key_type), C(validity_days), C(renew_before), C(extended_key_usage), C(source) and C(request_path),
-                with the meanings of the module M(multisite.skupper_tls.certificate).
+                C(key_type), C(validity_days), C(renew_before), C(extended_key_usage), C(networks), C(source) and
+                C(request_path), with the meanings of the module M(multisite.skupper_tls.certificate).
               - Only the step issue reads it, by the filter
                 P(multisite.skupper_tls.certificate_requests#filter).
             type: dict
+"""
+
+    OVERRIDES = r"""
+options:
+  overrides:
+    description:
+      - What the site at hand sets otherwise than O(services). By address, the fields of the service that differ.
+        Mappings are merged key by key, lists and values take the place of what the service says, and a field that is
+        null has its default again. So a selector in place of a workload comes with kind and name as null.
+      - The fields C(address), C(providers), C(sites), C(tls.mode), C(tls.authority) and C(tls.certificate) are the
+        same on every site and refused here.
+      - C(ports) lists the ports of this site for those of the service, one for each and in the same order. The first
+        number is where this site listens, the second the port of its workload. The routing key stays that of the
+        service's port.
+      - Other names for the secrets hold the same certificate on this site alone.
+      - On Skupper v1, where one entry goes to every site, only the workload and the target ports can differ.
+      - The default is the host variable C(skupper_site_services).
+    type: dict
+    default: {}
 """

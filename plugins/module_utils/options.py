@@ -39,8 +39,9 @@ NETWORK_VARIABLES = {
     "adopt": "skupper_tls_adopt",
     "wait_timeout": "skupper_tls_wait_timeout",
     "certificate_timeout": "skupper_tls_certificate_timeout",
+    "overrides": "skupper_site_services",
 }
-"""The variables that the options of the network default to."""
+"""The variables that the options of the network, and what a site sets otherwise, default to."""
 
 OPTION_VARIABLES = {"authority": "skupper_tls_authority"}
 """By module, the variable that is a mapping of its options: what the task does not give is taken from there."""
@@ -121,6 +122,7 @@ def services(required: bool) -> dict[str, Any]:
                     },
                 },
                 "providers": {"type": "list", "elements": "str"},
+                "sites": {"type": "list", "elements": "str"},
                 "tls": {
                     "type": "dict",
                     "options": {
@@ -136,6 +138,11 @@ def services(required: bool) -> dict[str, Any]:
             },
         },
     }
+
+
+def overrides() -> dict[str, Any]:
+    """Return the option that says what a site sets otherwise than the services of the network."""
+    return {"overrides": {"type": "dict", "default": {}}}
 
 
 def source() -> dict[str, Any]:
@@ -196,6 +203,7 @@ def _certificate() -> dict[str, Any]:
         "alternative_names": {"type": "list", "elements": "str", "default": []},
         "extended_key_usage": {"type": "list", "elements": "str", "default": ["serverAuth"]},
         "renew_before": {"type": "str", "default": "1/3"},
+        "networks": {"type": "list", "elements": "str"},
         **source(),
         **_signing_request(),
     }
@@ -215,6 +223,8 @@ SPECS: Mapping[str, Mapping[str, Any]] = {
         "site_intermediates": {"type": "dict"},
         **source(),
         **_signing_request(),
+        "known": {"type": "list", "elements": "str", "default": []},
+        "networks": {"type": "list", "elements": "str"},
         **_SITE_COMMON,
     },
     "certificate": {
@@ -228,6 +238,7 @@ SPECS: Mapping[str, Mapping[str, Any]] = {
     "secrets": {
         **state("present", "absent"),
         **services(True),
+        **overrides(),
         "adopt": {"type": "bool", "default": False},
         "certificate_timeout": {"type": "float", "default": 60.0},
         "known": {"type": "list", "elements": "str", "default": []},
@@ -237,6 +248,7 @@ SPECS: Mapping[str, Mapping[str, Any]] = {
     "service": {
         **state("present", "absent"),
         **services(True),
+        **overrides(),
         "adopt": {"type": "bool", "default": False},
         "wait_timeout": {"type": "float", "default": 5.0},
         "known": {"type": "list", "elements": "str", "default": []},
@@ -245,6 +257,7 @@ SPECS: Mapping[str, Mapping[str, Any]] = {
     },
     "site_info": {
         **services(False),
+        **overrides(),
         "adopt": {"type": "bool", "default": False},
         "check": {"type": "str", "choices": ["preflight", "secrets", "verify"], "default": "verify"},
         "known": {"type": "list", "elements": "str", "default": []},
@@ -256,6 +269,7 @@ SPECS: Mapping[str, Mapping[str, Any]] = {
         "registered": {"type": "str"},
         "issued": {"type": "list", "elements": "str", "default": []},
         **services(False),
+        "site_overrides": {"type": "dict", "default": {}},
         **_SITE_COMMON,
     },
 }

@@ -100,7 +100,7 @@ def plan(
     for item in desired:
         before = observed.get(item.key)
         change = _needed(item, before)
-        if change is None:
+        if change is None or (before is not None and _lent(item, before)):
             continue
         if before is not None and before.owner != OURS and not adopt and not before.synced:
             problems.append(_foreign(item, before))
@@ -139,6 +139,19 @@ def _needed(item: Item, before: Observed | None) -> Change | None:
     return None
 
 
+def _lent(item: Item, before: Observed) -> bool:
+    """Return whether it is a secret of another network with the very content that is wanted: two networks share it.
+
+    It stays that network's, even with adopt: else two networks would take it from each other on every run.
+    """
+    return (
+        item.kind == "Secret"
+        and before.owner != OURS
+        and bool(before.network)
+        and all(_holds(before.content.get(key), value) for key, value in item.content.items())
+    )
+
+
 def _holds(found: Any, wanted: Any) -> bool:
     """Return whether a value holds all that is wanted; mappings may hold more, lists may not."""
     if isinstance(wanted, Mapping):
@@ -148,11 +161,18 @@ def _holds(found: Any, wanted: Any) -> bool:
 
 def _foreign(item: Item, before: Observed) -> ForeignObject:
     owner = f"it belongs to the network {before.network}" if before.network else "this collection did not write it"
+    remedy = "Choose another name, remove it, or set adopt: true to take it over"
+    if before.network and item.kind == "Secret":
+        # Of networks that share a pair of secrets, the one that owns it must have distributed first.
+        remedy = (
+            f"Choose another name; if both networks are to share it, run that of {before.network} first; "
+            "or set adopt: true to take it over"
+        )
     return ForeignObject(
         f"{item.kind} {item.name} is there already, and {owner}",
         field=f"{item.kind}/{item.name}",
         found=f"{item.kind} without our labels" if not before.network else f"network {before.network}",
-        remedy="Choose another name, remove it, or set adopt: true to take it over",
+        remedy=remedy,
     )
 
 

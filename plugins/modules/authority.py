@@ -57,6 +57,23 @@ options:
         length 0. It is made anew when a third of its lifetime is left, when the authority is another, or when its
         names are; in the last case with the same key.
     type: dict
+  networks:
+    description:
+      - The networks that may use the authority, besides the one whose run made it, which owns it. The owner may stand
+        among them.
+      - Only a run of the owner changes the authority or this list, and a run of another network that asks for something
+        else fails. Without the option the list stays as it is; at first only the owner uses the authority.
+      - A network is not taken from the list as long as the store holds its certificates of this authority.
+    type: list
+    elements: str
+  known:
+    description:
+      - The names of the variables in which results of M(multisite.skupper_tls.site_info) of the same run are
+        registered. Without any, a task with C(run_once) fails where the hosts of the play are of several networks, by
+        their variables C(skupper_tls_network); with one, M(multisite.skupper_tls.report) has looked already.
+    type: list
+    elements: str
+    default: []
   source:
     description:
       - A CA to import, with its issuers up to the self-signed root, for the router and OpenSSL accept no chain without

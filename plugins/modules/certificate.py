@@ -66,6 +66,16 @@ options:
     type: list
     elements: str
     default: []
+  networks:
+    description:
+      - The networks that may use the certificate, besides the one whose run made it, which owns it. The owner may stand
+        among them.
+      - Only a run of the owner changes the certificate or this list. Without the option the list stays as it is; at
+        first only the owner uses the certificate.
+      - In a run of another network the certificate is taken as it is. It must have all of O(alternative_names), and
+        its owner renews it. The authority need not be shared for that.
+    type: list
+    elements: str
   extended_key_usage:
     description:
       - V(serverAuth), which must be there, and V(clientAuth). Not used with O(source).

@@ -22,6 +22,7 @@ options:
       - Which step's results they are.
       - V(preflight) takes results of M(multisite.skupper_tls.site_info) with C(check=preflight), and looks for hosts
         that are one site and for mixed versions of Skupper.
+      - Every step fails where the sites are of several networks.
       - V(barrier) takes results of M(multisite.skupper_tls.secrets), or of M(multisite.skupper_tls.site_info) with
         C(check=secrets), and fails unless every site holds the same secrets and they are what the store holds.
       - V(verify) takes results of M(multisite.skupper_tls.site_info) with C(check=verify), and does the same
@@ -52,6 +53,14 @@ options:
       - The services whose secrets are compared.
       - The default is the variable C(skupper_tls_services).
     default: []
+  site_overrides:
+    description:
+      - By inventory name of the host, what it sets otherwise than O(services), as in
+        O(multisite.skupper_tls.service#module:overrides). With it, the secrets of a site are compared by their names
+        there.
+      - With O(registered), the default is the variable C(skupper_site_services) of each host.
+    type: dict
+    default: {}
   store:
     description:
       - Where CA keys and issued certificates live between runs. With it, the sites are also compared with what the

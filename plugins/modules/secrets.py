@@ -28,7 +28,7 @@ options:
     description:
       - V(present) makes the site hold the secrets.
       - V(absent) removes them. That is refused as long as a listener, a connector or an entry on the site uses one of
-        them. The store is not needed.
+        them. The store is not needed. One that another network of this collection wrote stays.
   services:
     description:
       - The services whose secrets are meant. All of them are checked before anything is read or written, and every
@@ -50,6 +50,7 @@ extends_documentation_fragment:
   - multisite.skupper_tls.earlier.issued
   - multisite.skupper_tls.network
   - multisite.skupper_tls.services
+  - multisite.skupper_tls.services.overrides
   - multisite.skupper_tls.site
   - multisite.skupper_tls.state
   - multisite.skupper_tls.store
@@ -109,6 +110,11 @@ version:
   type: str
   returned: success
   sample: v2
+network:
+  description: The name of the network.
+  type: str
+  returned: success
+  sample: shop
 secrets:
   description:
     - By name of the secret what the site holds after the run, or in check mode now. Null for a secret that is not

@@ -47,6 +47,7 @@ extends_documentation_fragment:
   - multisite.skupper_tls.earlier.issued
   - multisite.skupper_tls.network
   - multisite.skupper_tls.services
+  - multisite.skupper_tls.services.overrides
   - multisite.skupper_tls.site
   - multisite.skupper_tls.state
   - multisite.skupper_tls.store
@@ -111,16 +112,18 @@ version:
   returned: success
   sample: v2
 services:
-  description: By address, what the site has to do with each service.
+  description: By address, what the site has to do with each service that concerns it.
   type: dict
   returned: success
   contains:
     role:
-      description: V(provider) if the site provides the service, else V(consumer).
+      description:
+        - V(provider) if the site provides the service, else V(consumer). V(synced) for a site that is not to take part
+          and gets the service from Skupper v1 all the same.
       type: str
       returned: always
     ports:
-      description: The ports of the address.
+      description: The ports of the address on this site.
       type: list
       elements: int
       returned: always

@@ -41,6 +41,7 @@ extends_documentation_fragment:
   - multisite.skupper_tls.earlier
   - multisite.skupper_tls.network
   - multisite.skupper_tls.services
+  - multisite.skupper_tls.services.overrides
   - multisite.skupper_tls.site
   - multisite.skupper_tls.store
 attributes:
@@ -98,6 +99,11 @@ platform:
   sample: kubernetes
 namespace:
   description: The namespace of the site.
+  type: str
+  returned: success
+  sample: shop
+network:
+  description: The name of the network.
   type: str
   returned: success
   sample: shop

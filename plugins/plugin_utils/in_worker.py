@@ -50,6 +50,8 @@ class ActionModule(ActionBase):
             errors = [{"message": message, "check": "TLS801"} for message in validation.error_messages]
             return {**result, "failed": True, "msg": "; ".join(validation.error_messages), "errors": errors}
         params = {**validation.validated_parameters, **_registered(arguments, variables)}
+        if module == "authority" and self._task.run_once and not any(params["known"]):
+            params["networks_of_hosts"] = self._networks(module, params["network"], variables)
         result.update(run.execute(module, params, self._context(variables)))
         if not self._task.diff:
             result.pop("diff", None)
@@ -75,6 +77,18 @@ class ActionModule(ActionBase):
             if variables.get(variable) is not None and not self._given(module, name)
         }
         return {**(mapping or {}), **named}
+
+    def _networks(self, module: str, own: str, variables: dict[str, Any]) -> dict[str, str]:
+        """Return by host the network of each host that a task runs once for.
+
+        Empty where the task gives the network, or the play by a variable of its own: it holds for all hosts then.
+        """
+        if self._given(module, "network"):
+            return {}
+        variable, otherwise = options.NETWORK_VARIABLES["network"], options.network()["network"]["default"]
+        hosts = variables["ansible_play_hosts_all"]
+        found = {host: str(variables["hostvars"][host].get(variable) or otherwise) for host in hosts}
+        return found if found.get(variables["inventory_hostname"]) == own else {}
 
     def _value(self, variable: str, variables: dict[str, Any]) -> Any:
         value = variables.get(variable)
@@ -127,8 +141,11 @@ def _registered(arguments: dict[str, Any], variables: dict[str, Any]) -> dict[st
             found[option] = [variables.get(each) for each in name]
     if arguments.get("registered"):
         hostvars = variables["hostvars"]
-        hosts = variables["ansible_play_hosts_all"]
-        found["sites"] = {host: hostvars[host].get(arguments["registered"]) or {} for host in hosts}
+        hosts = {host: hostvars[host] for host in variables["ansible_play_hosts_all"]}
+        found["sites"] = {host: said.get(arguments["registered"]) or {} for host, said in hosts.items()}
+        if "site_overrides" not in arguments:
+            variable = options.NETWORK_VARIABLES["overrides"]
+            found["site_overrides"] = {host: plain(said.get(variable)) or {} for host, said in hosts.items()}
     return found
 
 

@@ -28,7 +28,10 @@ NAMESPACE = "multisite.skupper_tls"
 
 MODULES = sorted(options.SPECS)
 ROLES = sorted(path.parents[1].name for path in REPO.glob("roles/*/tasks/main.yml"))
-HOST_VARIABLES = {options.SITE_VARIABLES + name for name in {**options.connection(), **options.site()}}
+HOST_VARIABLES = {
+    *(options.SITE_VARIABLES + name for name in {**options.connection(), **options.site()}),
+    *(variable for variable in options.NETWORK_VARIABLES.values() if variable.startswith(options.SITE_VARIABLES)),
+}
 
 # What Ansible itself documents of every result, and what only the failed one of report holds.
 COMMON_RESULTS = {"changed", "failed", "diff", "warnings"}
@@ -387,10 +390,11 @@ def test_role_arguments_are_those_of_the_modules(role: str, entry: str, spec: di
             "type": "dict",
             "options": {
                 name: options.spec("authority")[name]
-                for name in ("name", "subject", "key_type", "validity_days", "request_path")
+                for name in ("name", "subject", "key_type", "validity_days", "networks", "request_path")
             }
             | {"source": {"type": "dict", "options": source}},
         },
+        "skupper_site_services": options.overrides()["overrides"],
         "skupper_tls_network": options.network()["network"],
         "skupper_tls_adopt": options.spec("secrets")["adopt"],
         "skupper_tls_wait_timeout": options.spec("service")["wait_timeout"],

@@ -23,7 +23,9 @@ MODULES = ["authority", "certificate", "report", "secrets", "service", "site_inf
 ROLES = ["preflight", "issue", "distribute", "expose", "verify", "rotate", "remove"]
 
 # Dates, keys and decisions only: whoever calls brings the time, the files and the answers.
-PURE = sorted([*UTILS.glob("x509/**/*.py"), *UTILS.glob("skupper/**/*.py"), *UTILS.glob("plan.py")])
+PURE = sorted(
+    [*UTILS.glob("x509/**/*.py"), *UTILS.glob("skupper/**/*.py"), *UTILS.glob("plan.py"), *UTILS.glob("options.py")]
+)
 PURE_FORBIDDEN = {
     "ansible",
     "asyncio",

@@ -21,6 +21,7 @@ from ansible_collections.multisite.skupper_tls.plugins.module_utils.plan import 
     Change,
     Observed,
     Pending,
+    Plan,
     diff,
     plan,
     redact,
@@ -276,3 +277,22 @@ def test_no_byte_of_a_key_is_shown(
 def test_redact_describes_and_shows_no_pem() -> None:
     shown = redact(Item("Secret", "s", {}), secret(b"k"), summaries.described)
     assert "BEGIN" not in json.dumps(shown)
+
+
+@pytest.mark.parametrize("adopt", [False, True])
+def test_a_secret_that_another_network_lends(adopt: bool) -> None:
+    """Two networks share a pair: the same content is left as it is, even with adopt; any other is refused."""
+    item = Item("Secret", "s", {"type": "t", "data": {"tls.crt": b"a"}})
+    same = {"type": "t", "data": {"tls.crt": b"a", "more": b"b"}}
+    lent = Observed(same, owner=FOREIGN, network="other")
+    assert plan([item], {item.key: lent}, adopt) == Plan((), ())
+    differing = Observed({**same, "data": {"tls.crt": b"c"}}, owner=FOREIGN, network="other")
+    result = plan([item], {item.key: differing}, adopt)
+    if adopt:
+        assert [change.action for change in result.changes] == ["update"]
+    else:
+        (problem,) = result.problems
+        assert problem.message == "Secret s is there already, and it belongs to the network other"
+        assert "run that of other first" in problem.remedy
+    foreign = plan([item], {item.key: Observed(same, owner=FOREIGN)}, adopt)
+    assert bool(foreign.changes) is adopt

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import InputError, StoreError, raise_all
+from ..skupper import checks as numbered
 from ..skupper import names as label_names
 from ..stores import records
 from ..stores import requests as stored_requests
@@ -32,6 +33,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         SkupperTlsError: what is asked for, or what the store holds, is not acceptable. Nothing was written.
     """
     raise_all(label_names.label_problems(params["name"], "name"))
+    raise_all(numbered.network_errors(params.get("networks_of_hosts") or {}))
     store = open_store(params, context)
     # Another run, or another slice of this job, may be first: then its CA is the one.
     result = {"name": params["name"], **agreed(lambda: _once(store, params, context))}
@@ -114,17 +116,20 @@ def _new(store: Store, requests: Requests, params: Mapping[str, Any], context: C
         certificates_ = [certificates.build_authority(request, key, context.now)]
         origin = "generated"
     key_pem = keys.key_to_pem(key, passphrase(params)) if key is not None else b""
+    networks = records.sharing(None, params["networks"], params["network"])
     shown = describe.describe(certificates_[0])
     if context.check:
         if origin == "generated":
             shown.update(_UNKNOWN)
         bundle = _bundle(tuple(certificates_)) if origin == "imported" else ""
-        result = _result(True, shown, bundle, key is not None, None, before={})
+        result = _result(True, shown, bundle, key is not None, None, {}, networks)
         # For the certificates that the same run would issue or import; of a generated one it is a stand-in.
         return {**result, "pending_chain": pem.certificates_to_pem(certificates_).decode("ascii")}, certificates_[0]
     identity = (params["network"], KIND, params["name"])
-    record = records.save(store, None, identity, certificates_, key_pem, {"source": origin}, context.now)
-    return _result(True, shown, _bundle(record.certificates), key is not None, record, before={}), certificates_[0]
+    details = {"source": origin}
+    record = records.save(store, None, identity, certificates_, key_pem, details, context.now, networks)
+    result = _result(True, shown, _bundle(record.certificates), key is not None, record, {}, networks)
+    return result, certificates_[0]
 
 
 _UNKNOWN = {"serial_number": "known after the run", "sha256": "known after the run"}
@@ -143,14 +148,43 @@ def _existing(
         key_pem = _added_key(record, requests, params, context)
     else:
         warnings = _differences(record, params)
-    if not key_pem:
-        result = _result(False, shown, _bundle(record.certificates), bool(record.key_pem), record, before=None)
+    networks = _shared(store, record, params)
+    bundle, had_key = _bundle(record.certificates), bool(record.key_pem)
+    if not key_pem and networks is None:
+        result = _result(False, shown, bundle, had_key, record, before=None)
         return {**result, "warnings": warnings}
-    if not context.check:
+    before = {**shown, "key": "present" if had_key else "absent"}
+    if networks is not None:
+        before["networks"] = list(record.networks)
+    if key_pem:
+        records.refuse_borrowed(record, params["network"])
+    if not context.check and key_pem:
         identity = (params["network"], KIND, params["name"])
         details = {"source": "imported"}
-        record = records.save(store, record, identity, record.certificates, key_pem, details, context.now)
-    return _result(True, shown, _bundle(record.certificates), True, record, before={**shown, "key": "absent"})
+        record = records.save(store, record, identity, record.certificates, key_pem, details, context.now, networks)
+    elif not context.check and networks is not None:
+        record = records.share(store, record, networks)
+    return {**_result(True, shown, bundle, had_key or bool(key_pem), record, before, networks), "warnings": warnings}
+
+
+def _shared(store: Store, record: Record, params: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return the networks that are to use the authority from now on, None where that stays as it is.
+
+    Raises:
+        StoreError: a network that is to use it no longer has certificates of it in the store.
+    """
+    networks = records.sharing(record, params["networks"], params["network"])
+    dropped = set(record.networks) - set(networks or record.networks)
+    if dropped:
+        users = [f"{name} of {network}" for name, network in _users(store, record) if network in dropped]
+        if users:
+            raise StoreError(
+                f"authority {record.name} is still used by a network that is to share it no longer",
+                field="networks",
+                found=f"certificates {', '.join(users)}",
+                remedy="Keep the network, or remove its certificates first (module certificate, state: absent)",
+            )
+    return networks
 
 
 def _added_key(record: Record, requests: Requests, params: Mapping[str, Any], context: Context) -> bytes:
@@ -239,7 +273,7 @@ def _absent(
     before = {**(describe.describe(record.certificates[0]) if record is not None else {}), **requesting.shown(requests)}
     if not before:
         return {"changed": False, "authority": None}
-    _refuse_used(store, record)
+    _refuse_used(store, record, params["network"])
     if not context.check:
         if record is not None:
             signers.remove_intermediates(store, record.name)
@@ -248,22 +282,28 @@ def _absent(
     return {"changed": True, "authority": None, "diff": {"before": before, "after": {}}}
 
 
-def _refuse_used(store: Store, record: Record | None) -> None:
+def _refuse_used(store: Store, record: Record | None, network: str) -> None:
     if record is None:
         return
-    users = [
-        name
-        for name in store.names("certificate")
-        if (stored := store.read("certificate", name)) is not None
-        and any(entry.get("authority") == record.name for entry in stored.document.get("revisions") or [])
-    ]
+    records.refuse_borrowed(record, network)
+    users = _users(store, record)
     if users:
         raise StoreError(
             f"authority {record.name} is still used",
             field="name",
-            found=f"certificates {', '.join(users)}",
+            found=f"certificates {', '.join(name for name, dummy in users)}",
             remedy="Remove the certificates first (module certificate, state: absent)",
         )
+
+
+def _users(store: Store, record: Record) -> list[tuple[str, str]]:
+    """Return the certificates of the authority, of any network, each with its network."""
+    return [
+        (name, str(stored.document.get("network")))
+        for name in store.names("certificate")
+        if (stored := store.read("certificate", name)) is not None
+        and any(entry.get("authority") == record.name for entry in stored.document.get("revisions") or [])
+    ]
 
 
 def _bundle(certificates_: tuple[Any, ...]) -> str:
@@ -272,9 +312,17 @@ def _bundle(certificates_: tuple[Any, ...]) -> str:
 
 
 def _result(
-    changed: bool, shown: dict[str, Any], bundle: str, has_key: bool, record: Record | None, before: Any
+    changed: bool,
+    shown: dict[str, Any],
+    bundle: str,
+    has_key: bool,
+    record: Record | None,
+    before: Any,
+    networks: tuple[str, ...] | None = None,
 ) -> dict[str, Any]:
-    after = {**shown, "key": "present" if has_key else "absent"}
+    after: dict[str, Any] = {**shown, "key": "present" if has_key else "absent"}
+    if networks is not None:
+        after["networks"] = list(networks)
     result: dict[str, Any] = {
         "changed": changed,
         "authority": shown,

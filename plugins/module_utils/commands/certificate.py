@@ -55,6 +55,11 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
 def _once(store: Store, params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     record = records.load(store, KIND, params["name"], params["network"])
+    if record is not None and params["state"] != "present":
+        records.refuse_borrowed(record, params["network"])
+    rule = expiry.RenewBefore.parse(params["renew_before"], "renew_before")
+    if record is not None and record.network != params["network"]:
+        return _borrowed(store, record, params, context, rule)
     requests = stored_requests.load(store, KIND, params["name"], params["network"])
     if params["state"] == "absent":
         return _absent(store, record, requests, context)
@@ -63,18 +68,19 @@ def _once(store: Store, params: Mapping[str, Any], context: Context) -> dict[str
         asked = requesting.ask(store, requests, _request(params), params, context)
         return asked.merged({"changed": False, "certificate": None})
     authority = records.load(store, "authority", params["authority"], params["network"])
-    if authority is None and not context.check:
+    making = str(_pending_authority(params).get("name") or params["authority"])
+    if authority is None and not (context.check and making == params["authority"]):
         raise StoreError(
             f"the store has no authority {params['authority']}",
             field="authority",
             found=store.describe(),
-            remedy="Run the step issue, or the module authority, first",
+            remedy="Make it first, by the step issue (skupper_tls_authority) or by the module authority",
         )
     if authority is not None:
         records.refuse_expired(authority, context.now)
     if record is not None and record.key_pem:
         records.load_key(record, passphrase(params))
-    rule = expiry.RenewBefore.parse(params["renew_before"], "renew_before")
+    networks = records.sharing(record, params["networks"], params["network"])
     if params.get("request_path"):
         planned, warnings, why = _answer(record, authority, requests, params, context)
         if why:
@@ -85,9 +91,12 @@ def _once(store: Store, params: Mapping[str, Any], context: Context) -> dict[str
     else:
         planned, warnings = _issue(record, authority, params, context, rule)
     if planned is not None:
-        result = _write(store, record, planned, params, context, rule)
+        result = _write(store, record, planned, params, context, rule, networks)
         result.update(_predicted(record, planned, authority, params))
         leaf = planned.certificates[0]
+    elif record is not None and networks is not None:
+        result = _share(store, record, networks, context, rule)
+        leaf = record.certificates[0]
     elif record is not None:
         result = _result(False, record.certificates, record, rule)
         leaf = record.certificates[0]
@@ -136,20 +145,74 @@ def _write(
     params: Mapping[str, Any],
     context: Context,
     rule: expiry.RenewBefore,
+    networks: tuple[str, ...] | None,
 ) -> dict[str, Any]:
     before = _shown(record.certificates[0]) if record is not None else {}
     after = _shown(planned.certificates[0])
+    if networks is not None:
+        after["networks"] = list(networks)
+        before.update({"networks": list(record.networks)} if record is not None else {})
     if context.check:
         if planned.details["source"] == "issued":
             after.update(serial_number=UNKNOWN, sha256=UNKNOWN)
         result = _result(True, planned.certificates, record, rule)
-        result["certificate"] = after
+        result["certificate"] = {key: value for key, value in after.items() if key != "networks"}
     else:
         identity = (params["network"], KIND, params["name"])
         key_pem = keys.key_to_pem(planned.key, passphrase(params))
-        saved = records.save(store, record, identity, planned.certificates, key_pem, planned.details, context.now)
+        chain_, details = planned.certificates, planned.details
+        saved = records.save(store, record, identity, chain_, key_pem, details, context.now, networks)
         result = _result(True, saved.certificates, saved, rule)
     return {**result, "reason": planned.reason, "diff": {"before": before, "after": after}}
+
+
+# -- shared between networks
+
+
+def _share(
+    store: Store, record: Record, networks: tuple[str, ...], context: Context, rule: expiry.RenewBefore
+) -> dict[str, Any]:
+    if not context.check:
+        records.share(store, record, networks)
+    changed = {"before": {"networks": list(record.networks)}, "after": {"networks": list(networks)}}
+    return {**_result(True, record.certificates, record, rule), "reason": records.SHARING, "diff": changed}
+
+
+def _borrowed(
+    store: Store, record: Record, params: Mapping[str, Any], context: Context, rule: expiry.RenewBefore
+) -> dict[str, Any]:
+    """Return the certificate of another network as it is: only its owner renews it or changes its names.
+
+    Raises:
+        StoreError: it is not what this network needs, and only its owner can change that.
+    """
+    authority = records.authority_of(store, record)
+    records.refuse_expired(authority, context.now)
+    if record.key_pem:
+        records.load_key(record, passphrase(params))
+    records.sharing(record, params["networks"], params["network"])
+    leaf = record.certificates[0]
+    if params.get("source") and not params.get("request_path"):
+        source = read_source(params["source"], _field(params), context)
+        none = Requests(KIND, record.name, params["network"])
+        if _import(record, authority, none, source, params, context)[0] is not None:
+            records.refuse_borrowed(record, params["network"])
+    wanted = names.expected_names(names.parse_names(params["alternative_names"], "alternative_names"))
+    lacking = sorted(wanted - frozenset(names.names_of(leaf)))
+    if lacking:
+        raise StoreError(
+            f"certificate {record.name} of the network {record.network} does not have every name that is needed here",
+            field="alternative_names",
+            found=f"lacking: {', '.join(lacking)}",
+            remedy=f"Add them to tls.certificate.alternative_names in the network {record.network} and issue there, "
+            "or choose another server_secret",
+        )
+    return {
+        **_result(False, record.certificates, record, rule),
+        "warnings": [],
+        "authority": authority.name,
+        "authority_revision": authority.revision,
+    }
 
 
 # -- issued from the store's authority

@@ -25,6 +25,7 @@ from ..skupper.services import Service, parse_services
 from ..stores.base import Store
 from ..stores.directory import DirectoryStore
 from ..stores.kubernetes import KubernetesStore
+from ..stores.records import SHARING
 
 _FALSE = ("0", "false", "no", "off", "n", "f")
 _VERSIONS = {"1": "v1", "v1": "v1", "2": "v2", "v2": "v2", "": "", "auto": "", "none": ""}
@@ -179,9 +180,10 @@ def connection(params: Mapping[str, Any], context: Context) -> Connection:
 
 
 def site_services(params: Mapping[str, Any], context: Context) -> list[Service]:
-    """Return the services, with ``provides`` set for the host at hand."""
+    """Return the services as the host at hand wants them."""
+    overrides = params.get("overrides")
     try:
-        return parse_services(params.get("services") or [], context.groups, context.host)
+        return parse_services(params.get("services") or [], context.groups, context.host, overrides=overrides)
     except SkupperTlsError as error:
         raise error.at(context.host) from None
 
@@ -201,7 +203,7 @@ def pending_certificates(params: Mapping[str, Any], context: Context) -> dict[st
     """
     if not context.check:
         return {}
-    changed = [entry for entry in issued_results(params) if entry.get("changed")]
+    changed = [entry for entry in issued_results(params) if entry.get("changed") and entry.get("reason") != SHARING]
     # A request for a renewal is a change of the store alone.
     return {str(entry.get("name")): entry for entry in changed if entry.get("reason") or "request" not in entry}
 
@@ -222,7 +224,8 @@ def known_site(params: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def asked(params: Mapping[str, Any]) -> str:
     """Return a digest of what is asked of the site, so that a finding for one thing is not taken for another."""
-    parts = [params.get(name) for name in ("services", "network", "namespace", "platform", "context", "host")]
+    names_ = ("services", "overrides", "network", "namespace", "platform", "context", "host")
+    parts = [params.get(name) for name in names_]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode("utf-8")).hexdigest()
 
 

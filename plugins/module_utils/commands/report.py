@@ -5,14 +5,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..errors import InputError, SkupperTlsError
 from ..skupper import checks
 from ..skupper.checks import ERROR, Finding
 from ..skupper.requests import collected_requests
-from ..skupper.services import Service, custom_pairs, generated_services, secret_pairs, sound_services
+from ..skupper.services import (
+    Service,
+    Tls,
+    concerning,
+    custom_pairs,
+    generated_services,
+    secret_pairs,
+    sound_services,
+)
 from ..stores import records
 from ..x509 import describe
 from .context import Context, open_store
@@ -39,6 +47,8 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         )
     sites = {host: _result(value) for host, value in given.items()}
     services, findings = _services(params, context)
+    of_sites = {host: _of_site(host, said, services, params, context) for host, said in sites.items()}
+    findings += checks.mixed_networks({host: str(said.get("network") or "") for host, said in sites.items()})
     for host, said in sites.items():
         findings += _said(host, said, step)
     if step == "preflight":
@@ -46,7 +56,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         for said in params.get("issued") or []:
             findings += _issue_findings(said)
     else:
-        findings += _across_secrets(sites, services, params, context)
+        findings += _across_secrets(sites, services, of_sites, params, context)
     findings = checks.order(_once_for_all(findings, len(sites)))
     errors = [finding for finding in findings if finding.severity == ERROR]
     open_ = errors if context.check and step != "preflight" else []
@@ -54,7 +64,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     failing = {finding.site for finding in errors}
     bad = "pending" if open_ else "FAILED"
     rows = sorted(
-        (_row(step, host, said, services, bad if host in failing else "ok") for host, said in sites.items()),
+        (_row(step, host, said, of_sites[host], bad if host in failing else "ok") for host, said in sites.items()),
         key=lambda row: (row[-1] == "ok", row[0]),
     )
     shown = [finding for finding in findings if finding not in open_]
@@ -152,25 +162,46 @@ def _issue_findings(said: Mapping[str, Any]) -> list[Finding]:
     return findings
 
 
+def _of_site(
+    host: str, said: Mapping[str, Any], services: list[Service], params: Mapping[str, Any], context: Context
+) -> list[Service]:
+    """Return the services that concern a site, as it wants them; all of them where something is wrong there."""
+    raw, overrides = params.get("services") or [], (params.get("site_overrides") or {}).get(host)
+    if not overrides and not any(service.sites for service in services):
+        return services
+    own, problems = sound_services(raw, context.groups, host, overrides=overrides)
+    return services if problems else concerning(own, str(said.get("version") or ""))
+
+
 def _across_secrets(
-    sites: Mapping[str, Mapping[str, Any]], services: Iterable[Service], params: Mapping[str, Any], context: Context
+    sites: Mapping[str, Mapping[str, Any]],
+    services: Iterable[Service],
+    of_sites: Mapping[str, Sequence[Service]],
+    params: Mapping[str, Any],
+    context: Context,
 ) -> list[Finding]:
+    """Compare each pair of secrets on the sites that must hold it, under the names that it has there."""
     findings: list[Finding] = []
     findings += _across_generated(sites, services, params, context)
     for pair in custom_pairs(services):
+        holding = {host: _held_as(pair, wanted) for host, wanted in of_sites.items()}
         expected = _expected(pair.server_secret, params, context, findings)
         parts = (
-            (pair.server_secret, "tls_sha256", expected[0]),
-            (pair.server_secret, "ca_sha256", expected[1]),
-            (pair.ca_secret, "ca_sha256", expected[1]),
+            (pair.server_secret, "server", "tls_sha256", expected[0]),
+            (pair.server_secret, "server", "ca_sha256", expected[1]),
+            (pair.ca_secret, "ca", "ca_sha256", expected[1]),
         )
-        for secret, key, wanted in parts:
-            values = {host: _fingerprints(said, secret, key) for host, said in sites.items()}
+        for secret, role, key, wanted_value in parts:
+            values = {
+                host: _fingerprints(sites[host], held.server_secret if role == "server" else held.ca_secret, key)
+                for host, held in holding.items()
+                if held is not None
+            }
             file = "tls.crt" if key == "tls_sha256" else "ca.crt"
             subject = f"Secret/{secret} {file}"
             findings += checks.differing(values, subject)
-            if wanted:
-                findings += checks.against_store(values, wanted, subject)
+            if wanted_value:
+                findings += checks.against_store(values, wanted_value, subject)
             if params["step"] == "barrier":
                 findings += _absent(sites, values, subject)
     return findings
@@ -212,6 +243,11 @@ def _under_signer(
     return findings + checks.against_store(outside, " ".join(sorted(roots)), subject)
 
 
+def _held_as(pair: Tls, services: Iterable[Service]) -> Tls | None:
+    """Return a pair of the network with the names that it has on a site, None if the site need not hold it."""
+    return next((service.tls for service in services if (service.network or service).tls == pair), None)
+
+
 def _absent(sites: Mapping[str, Mapping[str, Any]], values: Mapping[str, str], subject: str) -> list[Finding]:
     return [
         Finding(
@@ -236,7 +272,7 @@ def _expected(name: str, params: Mapping[str, Any], context: Context, findings: 
         certificate = records.load(store, "certificate", name, params["network"])
         if certificate is None:
             return "", ""
-        authority = records.authority_of(store, certificate, params["network"])
+        authority = records.authority_of(store, certificate)
     except SkupperTlsError as error:
         findings += checks.from_error(error, "", "TLS701")
         return "", ""

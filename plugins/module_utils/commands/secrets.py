@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import SiteError, StoreError, raise_all
-from ..plan import Observed, Pending, Plan, diff, joined, plan
+from ..plan import OURS, Observed, Pending, Plan, diff, joined, plan
 from ..sites.base import Site
 from ..skupper.desired import Item, Material, SiteKind, secret_items, secret_names, site_problems
-from ..skupper.services import Service, Tls, custom_pairs, secret_pairs
+from ..skupper.services import Service, Tls, concerning, custom_pairs, provides_with, secret_pairs
 from ..stores import records
 from ..stores.base import Store
 from ..x509 import pem
@@ -39,15 +39,16 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     Raises:
         SkupperTlsError: the site, the store or an option is not in order. Nothing was written if it was refused.
     """
-    services = site_services(params, context)
-    known = settled_secrets(services, params, context) if params["state"] == "present" else None
+    listed = site_services(params, context)
+    known = settled_secrets(params, context) if params["state"] == "present" else None
     if known is not None:
-        return {"changed": False, "settled": True, "version": known["version"], "secrets": known["secrets"]}
+        return {**_of_site(known["version"], params), "changed": False, "settled": True, "secrets": known["secrets"]}
     site = open_site(params, context)
     kind = site.kind()
-    wanted = secret_names(services, kind)
     if params["state"] == "absent":
-        return _absent(site, services, wanted, params, context)
+        return _absent(site, listed, params, context)
+    services = concerning(listed, kind.version)
+    wanted = secret_names(services, kind)
     raise_all(problem.at(context.host) for problem in site_problems(services, kind))
     desired, _revisions = desired_secrets(services, kind, params, context)
     signer = site_signer(services, kind, params, context)
@@ -76,8 +77,8 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     changed = bool(done.changes)
     holds = site.observe(wanted, []) if changed and not context.check else done.seen
     result: dict[str, Any] = {
+        **_of_site(kind.version, params),
         "changed": changed,
-        "version": kind.version,
         "secrets": secret_summaries(holds, services, kind, context),
     }
     if changed:
@@ -86,9 +87,12 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     return result
 
 
-def settled_secrets(
-    services: Iterable[Service], params: Mapping[str, Any], context: Context
-) -> Mapping[str, Any] | None:
+def _of_site(version: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the comparison across sites must know of a site besides its secrets."""
+    return {"version": version, "network": params["network"]}
+
+
+def settled_secrets(params: Mapping[str, Any], context: Context) -> Mapping[str, Any] | None:
     """Return what site_info said earlier in this run, if it stands: the site holds what the store still holds.
 
     It stands if every certificate has the revision that the site was compared with, and its authority too.
@@ -102,8 +106,7 @@ def settled_secrets(
         for entry in issued_results(params)
         if not entry.get("changed") and not entry.get("failed")
     }
-    names = {pair.server_secret for pair in custom_pairs(services)}
-    return known if all(name in compared and current.get(name) == compared[name] for name in names) else None
+    return known if all(current.get(name) == revisions for name, revisions in compared.items()) else None
 
 
 def desired_secrets(
@@ -121,25 +124,25 @@ def desired_secrets(
     items: dict[tuple[str, str], Item] = {}
     revisions: dict[str, list[int]] = {}
     for pair in pairs:
-        provides = any(service.provides and service.tls == pair for service in services)
-        pending = pending_certificates(params, context).get(pair.server_secret)
+        provides = provides_with(services, pair)
+        pending = pending_certificates(params, context).get(pair.certificate)
         if pending:
             name = str(pending.get("authority") or "")
             authority = records.load(store, "authority", name, params["network"]) if name else None
             made = stand_ins(pair, kind, provides, pending, authority)
         else:
             issued = _issued(store, pair, params, context)
-            revisions[pair.server_secret] = list(issued.revisions)
+            revisions[pair.certificate] = list(issued.revisions)
             made = secret_items(pair, issued.material, kind, provides)
         items.update((item.key, item) for item in made)
     return list(items.values()), revisions
 
 
 def _issued(store: Store, pair: Tls, params: Mapping[str, Any], context: Context) -> records.Issued:
-    issued = records.issued(store, pair.server_secret, params["network"], passphrase(params))
+    issued = records.issued(store, pair.certificate, params["network"], passphrase(params))
     if issued is None:
         raise StoreError(
-            f"the store has no certificate {pair.server_secret}",
+            f"the store has no certificate {pair.certificate}",
             site=context.host,
             field="store",
             found=store.describe(),
@@ -191,33 +194,36 @@ def secret_summaries(holds: Seen, services: Iterable[Service], kind: SiteKind, c
     return found
 
 
-def _absent(
-    site: Site, services: list[Service], wanted: list[str], params: Mapping[str, Any], context: Context
-) -> dict[str, Any]:
+def _absent(site: Site, services: list[Service], params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     kind = site.kind()
-    users = _users(site.observe([], kind.kinds), set(wanted))
-    raise_all(
-        SiteError(
-            f"the secret {name} is still used by {user}: without it the site's router stops working",
-            site=context.host,
-            field=f"Secret/{name}",
-            remedy="Remove the service first (module service, state: absent)",
-        )
-        for user, name in users
-    )
+    wanted = secret_names(services, kind)
     written = secret_names([service for service in services if not service.tls.generated], kind)
 
     def planned() -> tuple[Plan, Seen]:
-        seen = site.observe(wanted, generated.further_kinds(services, kind))
-        keys = [*generated.made_for(services, kind, seen), *(("Secret", name) for name in written)]
-        return plan([], seen, params["adopt"], keys), seen
+        seen = site.observe(wanted, {*kind.kinds, *generated.further_kinds(services, kind)})
+        lent = {name for name in written if not params["adopt"] and _of_another_network(seen.get(("Secret", name)))}
+        raise_all(
+            SiteError(
+                f"the secret {name} is still used by {user}: without it the site's router stops working",
+                site=context.host,
+                field=f"Secret/{name}",
+                remedy="Remove the service first (module service, state: absent)",
+            )
+            for user, name in _users(seen, {*wanted} - lent)
+        )
+        keys = [("Secret", name) for name in written if name not in lent]
+        return plan([], seen, params["adopt"], [*generated.made_for(services, kind, seen), *keys]), seen
 
     done = apply_plan(site, planned, context.check)
-    result: dict[str, Any] = {"changed": bool(done.changes), "version": kind.version, "secrets": {}}
+    result: dict[str, Any] = {**_of_site(kind.version, params), "changed": bool(done.changes), "secrets": {}}
     if done.changes:
         result["diff"] = diff(done.changes, summaries.described)
         result["to_do"] = site.after_change()
     return result
+
+
+def _of_another_network(observed: Observed | None) -> bool:
+    return observed is not None and observed.owner != OURS and bool(observed.network)
 
 
 def _users(observed: Seen, secrets: set[str]) -> list[tuple[str, str]]:

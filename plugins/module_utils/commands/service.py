@@ -15,7 +15,7 @@ from ..sites.base import Site
 from ..skupper import generated
 from ..skupper.desired import Item, SiteKind, profile_name, secret_names, service_items, site_problems
 from ..skupper.names import ADDRESS_LABEL, SERVICE_CLIENT
-from ..skupper.services import Service
+from ..skupper.services import Service, concerning
 from . import summaries
 from .applying import apply_plan
 from .context import Context, known_site, open_site, pending_certificates, site_services
@@ -30,13 +30,15 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     Raises:
         SkupperTlsError: the site or an option is not in order. Nothing was written if it was refused.
     """
-    services = site_services(params, context)
+    listed = site_services(params, context)
     present = params["state"] == "present"
     known = known_site(params)
     if present and known is not None and known["settled"]["services"]:
-        return {"changed": False, "settled": True, "version": known["version"], "services": _roles(services)}
+        roles = _roles(concerning(listed, known["version"]))
+        return {"changed": False, "settled": True, "version": known["version"], "services": roles}
     site = open_site(params, context)
     kind = site.kind()
+    services = concerning(listed, kind.version)
     raise_all(problem.at(context.host) for problem in (site_problems(services, kind) if present else []))
     desired = desired_items(site, services, kind) if present else []
     wanted = secret_names(services, kind) if present else []
@@ -45,7 +47,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         seen = site.observe(wanted, kind.kinds)
         if present and not _predicted(params, context):
             _refuse_without_secrets(services, seen, kind, context)
-        return expose_plan(desired, seen, services, kind, params["adopt"], present), seen
+        return expose_plan(desired, seen, listed, kind, params["adopt"], present), seen
 
     done = apply_plan(site, planned, context.check)
     result: dict[str, Any] = {"changed": bool(done.changes), "version": kind.version}
@@ -231,9 +233,13 @@ def _roles(services: Iterable[Service]) -> dict[str, Any]:
 
 
 def role_of(service: Service) -> dict[str, Any]:
-    """Return what a result says of a service: the side of the site at hand, the ports, the names of the secrets."""
+    """Return what a result says of a service: the side of the site at hand, the ports, the names of the secrets.
+
+    On v1 a site has the role ``synced`` that is not to take part and gets the entry from Skupper all the same.
+    """
+    side = "consumer" if service.takes_part else "synced"
     return {
-        "role": "provider" if service.provides else "consumer",
+        "role": "provider" if service.provides else side,
         "ports": [port.port for port in service.ports],
         "server_secret": service.tls.server_secret,
         "ca_secret": service.tls.ca_secret,

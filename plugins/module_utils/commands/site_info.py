@@ -19,7 +19,7 @@ from ..skupper import checks
 from ..skupper.checks import ERROR, WARNING, Finding
 from ..skupper.desired import Item, SiteKind, item_kinds, secret_names, site_problems
 from ..skupper.names import ADDRESS_LABEL
-from ..skupper.services import Service, custom_pairs, secret_pairs, sound_services
+from ..skupper.services import Service, concerning, custom_pairs, provides_with, secret_pairs, sound_services
 from . import generated
 from .context import Context, asked, known_site, open_site
 from .secrets import desired_secrets, secret_summaries, stand_ins
@@ -38,6 +38,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         "platform": params.get("platform") or "kubernetes",
         "namespace": params.get("namespace") or "",
         "version": "",
+        "network": params["network"],
         "identity": "",
         "controller": False,
         "clock_offset": None,
@@ -55,9 +56,10 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _read(params: Mapping[str, Any], context: Context, result: dict[str, Any], findings: list[Finding]) -> None:
-    services, problems = sound_services(params.get("services") or [], context.groups, context.host)
+    overrides = params.get("overrides")
+    listed, problems = sound_services(params.get("services") or [], context.groups, context.host, overrides=overrides)
     findings += [found for problem in problems for found in checks.from_error(problem, context.host)]
-    if not services and not findings and params["check"] != "verify":
+    if not listed and not findings and params["check"] != "verify":
         findings.append(
             Finding(
                 "TLS801",
@@ -72,6 +74,7 @@ def _read(params: Mapping[str, Any], context: Context, result: dict[str, Any], f
     site = open_site(params, context)
     kind = site.kind()
     result["version"] = kind.version
+    services = concerning(listed, kind.version)
     if params["check"] == "secrets":
         observed = site.observe(secret_names(services, kind), [])
         result["secrets"] = secret_summaries(observed, services, kind, context)
@@ -83,7 +86,8 @@ def _read(params: Mapping[str, Any], context: Context, result: dict[str, Any], f
             found for error in site_problems(services, kind) for found in checks.from_error(error, context.host)
         ]
         if findings:
-            services = [service for service in services if not site_problems([service], kind)]
+            listed = [service for service in listed if not site_problems([service], kind)]
+            services = concerning(listed, kind.version)
     kinds = item_kinds(services, kind)
     observed = _attempt(lambda: site.observe(secret_names(services, kind), kinds), {}, context.host, findings)
     summaries = secret_summaries(observed, services, kind, context)
@@ -91,7 +95,7 @@ def _read(params: Mapping[str, Any], context: Context, result: dict[str, Any], f
     desired = _desired(site, services, kind, context, findings)
     result["services"] = {service.address: _service(service, observed) for service in services}
     if preflight:
-        _look_ahead(services, desired, observed, kind, params, context, result, findings)
+        _look_ahead(listed, desired, observed, kind, params, context, result, findings)
     else:
         findings += _verify(context.host, services, summaries, desired, observed, kind)
         findings += _certificate_findings(services, observed, kind, params, context)
@@ -111,7 +115,7 @@ def _desired(
 
 
 def _look_ahead(
-    services: list[Service],
+    listed: list[Service],
     desired: list[Item],
     observed: Mapping[tuple[str, str], Observed],
     kind: SiteKind,
@@ -124,13 +128,13 @@ def _look_ahead(
 
     What keeps the store from being read is told once for the network, by the try of the step issue.
     """
+    services = concerning(listed, kind.version)
     try:
         secrets, revisions = desired_secrets(services, kind, params, context)
     except SkupperTlsError:
         secrets, revisions = [], {}
         for pair in custom_pairs(services):
-            provides = any(service.provides and service.tls == pair for service in services)
-            secrets += stand_ins(pair, kind, provides, {})
+            secrets += stand_ins(pair, kind, provides_with(services, pair), {})
     try:
         signer = site_signer(services, kind, params, context)
     except InputError as error:
@@ -141,7 +145,7 @@ def _look_ahead(
     made = generated.certificate_plans(services, kind, context.host, signer, observed, params["adopt"])
     plans = (
         joined(plan(secrets, observed, params["adopt"]), *made),
-        expose_plan(desired, observed, services, kind, params["adopt"], present=True),
+        expose_plan(desired, observed, listed, kind, params["adopt"], present=True),
     )
     problems = [problem for each in plans for problem in each.problems]
     findings += [found for problem in problems for found in checks.from_error(problem, context.host)]

@@ -445,13 +445,16 @@ def _encoded(item: Item) -> dict[str, Any]:
 
 def _permissions(kind: SiteKind, services: list[Service], adopt: bool) -> list[tuple[str, str, str, str]]:
     """Return the (API group, resource, name, verb) that the steps of a rollout use on the site."""
-    writes = any(not service.tls.generated or service.tls.signer for service in services) or not services
-    wanted = [("", "secrets", "", verb) for verb in ("get", *(("create", "patch") if writes else ()))]
-    if adopt:
+    writes = any(not service.tls.generated or service.tls.signer for service in services)
+    verbs: tuple[str, ...] = ("get", *(("create", "patch") if writes else ())) if services else ()
+    wanted = [("", "secrets", "", verb) for verb in verbs]
+    if adopt and services:
         wanted.append(("", "secrets", "", "delete"))  # a secret's type cannot be changed, only made anew
     if kind.version == "v2":
         for plural in ("listeners", "connectors"):
-            wanted += [("skupper.io", plural, "", verb) for verb in ("list", "create", "patch", "delete")]
+            # A site that is left alone is only looked at for what a service left there that has been there before.
+            verbs = ("list", "create", "patch", "delete") if services else ("list",)
+            wanted += [("skupper.io", plural, "", verb) for verb in verbs]
         wanted.append(("skupper.io", "sites", "", "list"))
         if any(service.tls.generated for service in services):
             wanted += [("skupper.io", "certificates", "", verb) for verb in ("list", "create", "patch", "delete")]

@@ -23,6 +23,7 @@ CHECKS: Mapping[str, str] = {
     "TLS104": "the site's clock is right",
     "TLS105": "each host is a site of its own",
     "TLS106": "all sites have the same version of Skupper",
+    "TLS107": "all sites are of one network",
     "TLS201": "the secret is there",
     "TLS202": "the secret is this collection's",
     "TLS203": "the secret has its keys",
@@ -125,7 +126,7 @@ def secret_findings(site: str, name: str, summary: Mapping[str, Any] | None, rol
         ]
     findings = []
     remedy = "Run the step distribute for this site"
-    if summary["owner"] == "foreign":
+    if summary["owner"] == "foreign" and not summary.get("network"):  # one of another network's is shared with it
         findings.append(
             Finding(
                 "TLS202",
@@ -264,6 +265,33 @@ def mixed_versions(versions: Mapping[str, str]) -> list[Finding]:
             "Split the inventory, or run with --limit for the sites of one version",
         )
     ]
+
+
+def mixed_networks(networks: Mapping[str, str]) -> list[Finding]:
+    """Return one finding that lists the sites of each network, if there is more than one network."""
+    return [found for error in network_errors(networks) for found in from_error(error, "", "TLS107")]
+
+
+def network_errors(networks: Mapping[str, str]) -> list[InputError]:
+    """Return an error if the hosts, of which the network is given, are of more than one."""
+    by_network: dict[str, list[str]] = {}
+    for host in sorted(networks):
+        if networks[host]:
+            by_network.setdefault(networks[host], []).append(host)
+    if len(by_network) < 2:
+        return []
+    return [
+        InputError(
+            "the hosts of this run belong to several networks, and a run is for one",
+            field="skupper_tls_network",
+            found="; ".join(f"{network}: {_some(hosts)}" for network, hosts in sorted(by_network.items())),
+            remedy="Run once for each network, with -e skupper_tls_hosts=GROUP for the group of its hosts",
+        )
+    ]
+
+
+def _some(hosts: Sequence[str], most: int = 6) -> str:
+    return ", ".join(hosts[:most]) + (f" and {len(hosts) - most} more" if len(hosts) > most else "")
 
 
 def clock_findings(site: str, offset: float | None, most: float = 60.0, refused: float = 240.0) -> list[Finding]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..errors import InputError
 from .names import ADDRESS_LABEL, SERVICE_CA
+from .overrides import OPTION
 from .services import Port, Service, Tls
 
 SECRET_TYPE = "kubernetes.io/tls"
@@ -215,12 +216,12 @@ def _object(kind: str, name: str, spec: Mapping[str, Any], service: Service) -> 
 
 def object_name(service: Service, port: Port) -> str:
     """Return the name of the Listener or Connector of one port."""
-    return f"{service.address}-{port.port}"
+    return f"{service.address}-{port.key}"
 
 
 def routing_key(service: Service, port: Port) -> str:
     """Return the routing key of one port, the same on every site."""
-    return f"{service.address}-{port.port}"
+    return f"{service.address}-{port.key}"
 
 
 def _v1_items(service: Service, selector: str) -> list[Item]:
@@ -255,6 +256,7 @@ def site_problems(services: Iterable[Service], site: SiteKind) -> list[InputErro
     problems = []
     bound: dict[int, str] = {}
     for service in services:
+        problems += synced_problems(service, site)
         if service.tls.signer and site.version == "v1":
             problems.append(
                 InputError(
@@ -299,3 +301,30 @@ def site_problems(services: Iterable[Service], site: SiteKind) -> list[InputErro
                         )
                     )
     return problems
+
+
+def synced_problems(service: Service, site: SiteKind) -> list[InputError]:
+    """Return an error for what a v1 site sets otherwise though Skupper sends it to every site with the entry."""
+    network = service.network
+    if network is None or site.version != "v1":
+        return []
+    texts = (
+        ("protocol", network.protocol, service.protocol),
+        ("ports", _port_list(network), _port_list(service)),
+        ("tls.server_secret", network.tls.server_secret, service.tls.server_secret),
+        ("tls.ca_secret", network.tls.ca_secret, service.tls.ca_secret),
+    )
+    return [
+        InputError(
+            "cannot differ from site to site on Skupper v1, which sends one entry to all of them",
+            field=f"{OPTION} ({service.address}).{field}",
+            found=f"{here}, and {known} in the network",
+            remedy="Remove it; a providing site may have another target port, as in 5001:8443",
+        )
+        for field, known, here in texts
+        if known != here
+    ]
+
+
+def _port_list(service: Service) -> str:
+    return ", ".join(str(port.port) for port in service.ports)

@@ -18,6 +18,7 @@ OPTIONS = (
     "validity_days",
     "renew_before",
     "extended_key_usage",
+    "networks",
     "source",
     "request_path",
 )

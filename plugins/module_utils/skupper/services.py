@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import InputError, SkupperTlsError, raise_all
 from . import names
+from . import overrides as site_overrides
 
 CUSTOM, GENERATED = "custom", "generated"
 MODES = (CUSTOM, GENERATED)
@@ -27,10 +28,22 @@ _SELECTOR_PAIR = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])? *= *[A-Z
 
 @dataclass(frozen=True)
 class Port:
-    """A port of the address, and the port of the workload behind it."""
+    """A port of the address, and the port of the workload behind it.
+
+    Attributes:
+        port: the port that the site at hand listens on.
+        target: the port of the workload.
+        network: the network's port, where the site at hand listens on another one.
+    """
 
     port: int
     target: int
+    network: int = 0
+
+    @property
+    def key(self) -> int:
+        """The network's port, which is the same on every site and names routing key and objects."""
+        return self.network or self.port
 
 
 @dataclass(frozen=True)
@@ -59,6 +72,7 @@ class Tls:
         authority: in custom mode, the authority of the store that issues, empty for the network's default.
         signer: in generated mode, the authority of the store that is the CA of every site, empty for their own.
         site_intermediates: whether each site gets an intermediate CA under the signer instead of the signer's key.
+        stored: the network's name of the pair, where the site at hand has other names for its secrets.
     """
 
     mode: str = CUSTOM
@@ -67,16 +81,29 @@ class Tls:
     authority: str = ""
     signer: str = ""
     site_intermediates: bool = False
+    stored: str = ""
 
     @property
     def generated(self) -> bool:
         """Whether Skupper makes the secrets."""
         return self.mode == GENERATED
 
+    @property
+    def certificate(self) -> str:
+        """The name of the certificate in the store: that of the network's server secret."""
+        return self.stored or self.server_secret
+
 
 @dataclass(frozen=True)
 class Service:
-    """One service of the network. ``provides`` says whether the site at hand provides it."""
+    """One service of the network, as the site at hand wants it.
+
+    Attributes:
+        sites: the sites that take part besides the providers, as the user names them; empty for all.
+        provides: whether the site at hand provides it.
+        takes_part: whether the site at hand provides or consumes it.
+        network: the service as the network's entry has it, where the site at hand sets some of it otherwise.
+    """
 
     address: str
     protocol: str
@@ -86,6 +113,9 @@ class Service:
     tls: Tls
     provides: bool = False
     certificate: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    sites: tuple[str, ...] = ()
+    takes_part: bool = True
+    network: Service | None = field(default=None, compare=False, repr=False)
 
 
 def parse_services(
@@ -93,6 +123,7 @@ def parse_services(
     groups: Mapping[str, Sequence[str]] | None = None,
     host: str = "",
     option: str = "services",
+    overrides: Mapping[str, Any] | None = None,
 ) -> list[Service]:
     """Return the services that the user wrote.
 
@@ -101,11 +132,12 @@ def parse_services(
         groups: the inventory's groups with their hosts, to find providers in; without it providers are not looked up.
         host: the inventory name of the site at hand, for ``provides``.
         option: its name, for messages.
+        overrides: by address, the fields that the site at hand sets otherwise.
 
     Raises:
         Problems or InputError: everything that is wrong with any of them, together.
     """
-    services, problems = sound_services(raw, groups, host, option)
+    services, problems = sound_services(raw, groups, host, option, overrides)
     raise_all(problems)
     return services
 
@@ -115,20 +147,25 @@ def sound_services(
     groups: Mapping[str, Sequence[str]] | None = None,
     host: str = "",
     option: str = "services",
+    overrides: Mapping[str, Any] | None = None,
 ) -> tuple[list[Service], list[SkupperTlsError]]:
     """Return the services that are in order by themselves, and everything that is wrong with any of them.
 
     For the steps that look without writing: an error in one service must not hide what is wrong with the others.
     """
-    problems: list[SkupperTlsError] = []
+    overrides = overrides or {}
+    addresses = [str(entry.get("address")) for entry in raw]
+    problems: list[SkupperTlsError] = list(site_overrides.unknown_addresses(overrides, addresses))
     services = []
     for index, entry in enumerate(raw):
         where = f"{option}[{index}]"
         service, found = _parse_service(entry, groups, host, where)
+        if service is not None and service.address in overrides:
+            service, found = _of_site(service, entry, overrides[service.address], groups, host)
         problems += found
         if service is not None:
             services.append(service)
-    return services, problems + _clashes(services, option)
+    return services, problems + _clashes(services, option) + _renamings(services)
 
 
 def secret_pairs(services: Iterable[Service]) -> list[Tls]:
@@ -151,6 +188,20 @@ def signing(services: Iterable[Service]) -> Tls | None:
     return next((service.tls for service in services if service.tls.generated), None)
 
 
+def provides_with(services: Iterable[Service], pair: Tls) -> bool:
+    """Return whether the site at hand provides a service with this pair of secrets."""
+    return any(service.provides and service.tls == pair for service in services)
+
+
+def concerning(services: Iterable[Service], version: str) -> list[Service]:
+    """Return the services that concern a site of that version of Skupper; it is left alone for the others.
+
+    On v1 all do: service-sync sends every entry to every site, and a site without the secrets of one loses the
+    bridges of all (1.9.6). So they do where the version is not known.
+    """
+    return [service for service in services if service.takes_part or version != "v2"]
+
+
 def _parse_service(
     entry: Mapping[str, Any], groups: Mapping[str, Sequence[str]] | None, host: str, where: str
 ) -> tuple[Service | None, list[InputError]]:
@@ -165,15 +216,57 @@ def _parse_service(
     problems += tls_problems + port_problems + workload_problems
     protocol = str(entry.get("protocol") or "tcp")
     problems += _protocol_problems(protocol, f"{where}.protocol")
+    sites = _strings(entry.get("sites"))
     members: frozenset[str] = frozenset()
+    named: frozenset[str] = frozenset()
     if groups is not None:
         members, provider_problems = expand_hosts(providers, groups, f"{where}.providers")
-        problems += provider_problems
+        named, site_problems = expand_hosts(sites, groups, f"{where}.sites")
+        problems += provider_problems + site_problems
     if problems:
         return None, problems
-    certificate = (entry.get("tls") or {}).get("certificate") or {}
-    service = Service(str(address), protocol, ports, workload, providers, tls, host in members, certificate)
+    service = Service(
+        str(address),
+        protocol,
+        ports,
+        workload,
+        providers,
+        tls,
+        provides=host in members,
+        certificate=(entry.get("tls") or {}).get("certificate") or {},
+        sites=sites,
+        takes_part=not sites or groups is None or host in members | named,
+    )
     return service, []
+
+
+def _of_site(
+    network: Service, entry: Mapping[str, Any], override: Any, groups: Mapping[str, Sequence[str]] | None, host: str
+) -> tuple[Service | None, list[InputError]]:
+    """Return a service with what the site at hand sets otherwise. What it is called in the network stays."""
+    merged, problems = site_overrides.merged(entry, override)
+    service: Service | None = None
+    if not problems:
+        service, problems = _parse_service(merged, groups, host, site_overrides.OPTION)
+    if service is None:
+        return None, problems
+    if len(service.ports) != len(network.ports):
+        return None, [
+            InputError(
+                f"has {len(service.ports)} ports, and the service has {len(network.ports)} in the network",
+                field=f"{site_overrides.OPTION} ({network.address}).ports",
+                found=_some([str(port.port) for port in service.ports]),
+                remedy="Give the site's port for each port of the entry, in the same order",
+            )
+        ]
+    ports = tuple(
+        port if port.port == known.key else replace(port, network=known.key)
+        for port, known in zip(service.ports, network.ports)
+    )
+    tls = service.tls
+    if tls.server_secret != network.tls.server_secret or tls.ca_secret != network.tls.ca_secret:
+        tls = replace(tls, stored=network.tls.server_secret)
+    return replace(service, ports=ports, tls=tls, network=network), []
 
 
 def _protocol_problems(protocol: str, where: str) -> list[InputError]:
@@ -419,3 +512,32 @@ def _clashes(services: Sequence[Service], option: str) -> list[InputError]:
             )
         )
     return problems
+
+
+def _renamings(services: Sequence[Service]) -> list[InputError]:
+    """Return an error where a site has one secret for two of the network, or two for one: each holds the same there."""
+    problems = []
+    site_names: dict[str, str] = {}
+    network_names: dict[str, str] = {}
+    for service in services:
+        network = (service.network or service).tls
+        for known, here in (
+            (network.server_secret, service.tls.server_secret),
+            (network.ca_secret, service.tls.ca_secret),
+        ):
+            if site_names.setdefault(known, here) != here or network_names.setdefault(here, known) != known:
+                problems.append(
+                    InputError(
+                        "gives the secrets of the network other names, but not one for each",
+                        field=f"{site_overrides.OPTION} ({service.address}).tls",
+                        found=f"{known} as {here}, but {_other(known, here, site_names, network_names)}",
+                        remedy="Give services that share a secret the same name for it, and others another one",
+                    )
+                )
+    return problems
+
+
+def _other(known: str, here: str, site_names: Mapping[str, str], network_names: Mapping[str, str]) -> str:
+    """Return the earlier renaming that another one does not go with."""
+    first = site_names[known]
+    return f"{known} as {first}" if first != here else f"{network_names[here]} as {here}"

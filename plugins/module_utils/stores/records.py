@@ -5,24 +5,30 @@
 
 A record is a JSON document::
 
-    {"format": 1, "network": "shop", "kind": "certificate", "name": "server-cert-secret", "revision": 2,
+    {"format": 1, "network": "shop", "networks": ["billing"],
+     "kind": "certificate", "name": "server-cert-secret", "revision": 2,
      "revisions": [{"number": 1, ...}, {"number": 2, "created": "2026-11-24T08:00:00Z", "source": "issued",
                     "certificates": "<PEM>", "key": "<PEM, encrypted if there is a passphrase>", ...}]}
+
+``network`` owns it; ``networks`` are others that may use it and never change it. Most records have none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from ..errors import InputError, StoreError
+from ..errors import InputError, StoreError, raise_all
+from ..skupper import names
 from ..skupper.desired import Material
 from ..x509 import keys, pem
 from .base import Store, Stored
 
 FORMAT = 1
+SHARING = "the networks that share it"
+"""Why a record is changed that keeps its revision."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,16 @@ class Record:
 
     def __repr__(self) -> str:
         return f"Record({self.kind!r}, {self.name!r}, revision={self.revision})"
+
+    @property
+    def network(self) -> str:
+        """The network that owns the record."""
+        return str(self.stored.document["network"])
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The networks that may use the record, its owner first."""
+        return self.network, *self.stored.document.get("networks", ())
 
     @property
     def anchors(self) -> tuple[Any, ...]:
@@ -88,12 +104,14 @@ def read(store: Store, kind: str, name: str, network: str) -> Stored | None:
     if stored is None:
         return None
     document = stored.document
-    if document.get("network") != network:
+    owner = document.get("network")
+    if network not in (owner, *(document.get("networks") or ())):
         raise StoreError(
             f"the store's {kind} {name} belongs to another network",
             field="store",
-            found=f"network {document.get('network')!r} in {store.describe()}",
-            remedy=f"Set skupper_tls_network to that name, or give the network {network} a store of its own",
+            found=f"network {owner!r} in {store.describe()}",
+            remedy=f"Choose another name, let the network {owner} share it (its option networks), set "
+            f"skupper_tls_network to that name, or give the network {network} a store of its own",
         )
     if document.get("format") != FORMAT:
         raise damaged(store, kind, name, f"format {document.get('format')!r}")
@@ -153,6 +171,7 @@ def save(
     key_pem: bytes,
     details: Mapping[str, Any],
     now: datetime,
+    networks: tuple[str, ...] | None = None,
 ) -> Record:
     """Write a new revision and make it the current one.
 
@@ -161,14 +180,17 @@ def save(
         identity: network, kind and name.
         key_pem: as it is to be stored: encrypted already where the store has a passphrase.
         details: further fields of the revision.
+        networks: the networks that may use it, None to leave that as it is.
 
     Raises:
         StoreConflict: another run was first.
+        StoreError: the record is another network's.
     """
     network, kind, name = identity
     number = 1
     earlier: list[Any] = []
     if record is not None:
+        refuse_borrowed(record, network)
         earlier = list(record.stored.document["revisions"])
         number = max(int(entry["number"]) for entry in earlier) + 1
     revision = {
@@ -178,6 +200,8 @@ def save(
         "certificates": pem.certificates_to_pem(list(certificates)).decode("ascii"),
         "key": key_pem.decode("ascii"),
     }
+    if networks is None:
+        networks = record.networks if record is not None else (network,)
     document = {
         "format": FORMAT,
         "network": network,
@@ -186,11 +210,67 @@ def save(
         "revision": number,
         "revisions": [*earlier, revision],
     }
+    document.update(_others(networks))
     if record is None:
         stored = store.create(kind, name, document)
     else:
         stored = store.update(kind, name, document, record.stored.token)
     return Record(kind, name, number, tuple(certificates), key_pem, revision, stored)
+
+
+def share(store: Store, record: Record, networks: tuple[str, ...]) -> Record:
+    """Write down which networks may use a record, and nothing else.
+
+    Raises:
+        StoreConflict: another run was first.
+    """
+    document = {key: value for key, value in record.stored.document.items() if key != "networks"}
+    stored = store.update(record.kind, record.name, {**document, **_others(networks)}, record.stored.token)
+    return replace(record, stored=stored)
+
+
+def _others(networks: tuple[str, ...]) -> dict[str, Any]:
+    return {"networks": list(networks[1:])} if networks[1:] else {}
+
+
+def sharing(record: Record | None, wanted: Sequence[str] | None, network: str) -> tuple[str, ...] | None:
+    """Return the networks that are to use a record, its owner first; None where that stays as it is.
+
+    Args:
+        record: None for one that is still to be made.
+        wanted: what the user gives as networks, in any order and with or without the owner; None if nothing is given.
+        network: the network at hand.
+
+    Raises:
+        InputError: a name is not a network's.
+        StoreError: the record is another network's, which alone may say who shares it.
+    """
+    if wanted is None:
+        return None
+    raise_all(problem for name in wanted for problem in names.label_problems(name, "networks"))
+    owner = record.network if record is not None else network
+    asked = (owner, *sorted({*wanted} - {owner}))
+    current = record.networks if record is not None else (owner,)
+    if asked == current:
+        return None
+    if record is not None:
+        refuse_borrowed(record, network)
+    return asked
+
+
+def refuse_borrowed(record: Record, network: str) -> None:
+    """Refuse to change a record of another network, which shares it.
+
+    Raises:
+        StoreError: it is.
+    """
+    if record.network != network:
+        raise StoreError(
+            f"{record.kind} {record.name} belongs to the network {record.network}, which shares it",
+            field="store",
+            found=f"network {network}",
+            remedy=f"Change it in a run of the network {record.network}, or choose another name",
+        )
 
 
 @dataclass(frozen=True)
@@ -206,7 +286,7 @@ def issued(store: Store, name: str, network: str, passphrase: bytes | None) -> I
     certificate = load(store, "certificate", name, network)
     if certificate is None:
         return None
-    authority = authority_of(store, certificate, network)
+    authority = authority_of(store, certificate)
     key = load_key(certificate, passphrase)
     material = Material(
         tls_crt=pem.certificates_to_pem(list(certificate.certificates)),
@@ -216,10 +296,10 @@ def issued(store: Store, name: str, network: str, passphrase: bytes | None) -> I
     return Issued(material, (certificate.revision, authority.revision))
 
 
-def authority_of(store: Store, certificate: Record, network: str) -> Record:
-    """Return the authority that a certificate was issued from or checked against."""
+def authority_of(store: Store, certificate: Record) -> Record:
+    """Return the authority that a certificate was issued from or checked against: one that its owner may use."""
     name = str(certificate.details.get("authority") or "")
-    authority = load(store, "authority", name, network)
+    authority = load(store, "authority", name, certificate.network)
     if authority is None:
         raise StoreError(
             f"the store has certificate {certificate.name} but not its authority {name}",

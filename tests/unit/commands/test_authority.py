@@ -13,10 +13,17 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.multisite.skupper_tls.plugins.module_utils import run
 from ansible_collections.multisite.skupper_tls.plugins.module_utils.stores import records
 from ansible_collections.multisite.skupper_tls.plugins.module_utils.stores.directory import DirectoryStore
 from ansible_collections.multisite.skupper_tls.plugins.module_utils.x509 import keys
-from ansible_collections.multisite.skupper_tls.tests.unit.commands.factory import command, failure, tree
+from ansible_collections.multisite.skupper_tls.tests.unit.commands.factory import (
+    arguments,
+    command,
+    context,
+    failure,
+    tree,
+)
 from ansible_collections.multisite.skupper_tls.tests.unit.x509 import factory
 from ansible_collections.multisite.skupper_tls.tests.unit.x509.factory import DAY, NOW
 
@@ -329,3 +336,67 @@ def test_the_key_that_is_added_makes_a_revision(given: dict[str, Any], tmp_path:
     record = records.load(DirectoryStore(tmp_path / "store"), "authority", "default", "shop")
     assert record is not None
     assert keys.matches(records.load_key(record, None), ROOT.certificate)
+
+
+# -- shared between networks
+
+
+def share(given: Mapping[str, Any], networks: Any, network: str = "shop", check: bool = False, **more: Any) -> Any:
+    return command("authority", {**given, "network": network, "networks": networks, **more}, check)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_networks(given: dict[str, Any], tmp_path: Path, at_once: bool) -> None:
+    if not at_once:
+        command("authority", given)
+    before = tree(tmp_path)
+    predicted = share(given, ["shop", "billing"], check=True)
+    assert tree(tmp_path) == before
+    made = share(given, ["shop", "billing"])
+    assert made["changed"]
+    assert normal(predicted["diff"]) == normal(made["diff"])
+    assert made["diff"]["after"]["networks"] == ["shop", "billing"]
+    after = tree(tmp_path)
+    for network in ("shop", "billing"):
+        assert not share(given, ["billing", "shop"], network)["changed"]
+        assert not share(given, None, network)["changed"]
+    assert "belongs to another network" in failure(share(given, None, "kiosk"))["message"]
+    assert tree(tmp_path) == after
+    assert share(given, [])["changed"]
+    assert "belongs to another network" in failure(share(given, None, "billing"))["message"]
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_only_the_owner_changes_it(given: dict[str, Any], tmp_path: Path, check: bool) -> None:
+    share({**given, "source": NO_KEY}, ["billing"])
+    before = tree(tmp_path)
+    changes: list[dict[str, Any]] = [{"networks": []}, {"networks": ["billing", "kiosk"]}, {"source": SOURCE}]
+    for change in (*changes, {"state": "absent"}):
+        refusal = failure(command("authority", {**given, "network": "billing", **change}, check))
+        assert refusal["message"] == "authority default belongs to the network shop, which shares it"
+    assert tree(tmp_path) == before
+
+
+def test_a_network_that_uses_it_stays(given: dict[str, Any]) -> None:
+    share(given, ["billing", "kiosk"])
+    issued = {**given, "network": "billing", "name": "s", "alternative_names": ["payments"]}
+    assert command("certificate", issued)["changed"]
+    refusal = failure(share(given, ["kiosk"]))
+    assert (refusal["field"], refusal["found"]) == ("networks", "certificates s of billing")
+    assert share(given, ["billing"])["changed"]
+
+
+def test_networks_and_the_key_at_once(given: dict[str, Any], tmp_path: Path) -> None:
+    command("authority", {**given, "source": NO_KEY})
+    assert share(given, ["billing"], source=SOURCE)["changed"]
+    record = records.load(DirectoryStore(tmp_path / "store"), "authority", "default", "billing")
+    assert record is not None
+    assert (record.revision, record.networks, bool(record.key_pem)) == (2, ("shop", "billing"), True)
+
+
+def test_hosts_of_several_networks(given: dict[str, Any], tmp_path: Path) -> None:
+    """What the action plugin passes on of the hosts that a task runs once for."""
+    options = {**arguments("authority", **given), "networks_of_hosts": {"a": "shop", "b": "billing"}}
+    refusal = failure(run.execute("authority", options, context()))
+    assert refusal["found"] == "billing: b; shop: a"
+    assert not list(tmp_path.iterdir())

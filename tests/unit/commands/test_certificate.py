@@ -381,3 +381,60 @@ def test_imported_from_files(given: dict[str, Any], tmp_path: Path) -> None:
     paths = {"certificate_path": str(tmp_path / "crt.der"), "key_path": str(tmp_path / "key.pem")}
     assert command("certificate", {**given, "source": paths})["changed"]
     assert stored(tmp_path).certificates == (LEAF.certificate,)
+
+
+# -- shared between networks
+
+
+def test_networks(given: dict[str, Any], tmp_path: Path) -> None:
+    command("certificate", given)
+    before = tree(tmp_path)
+    wanted = {**given, "networks": ["billing"]}
+    predicted = command("certificate", wanted, True)
+    assert tree(tmp_path) == before
+    made = command("certificate", wanted)
+    assert (
+        made["diff"]
+        == predicted["diff"]
+        == {"before": {"networks": ["shop"]}, "after": {"networks": ["shop", "billing"]}}
+    )
+    assert made["reason"] == predicted["reason"] == records.SHARING
+    assert (made["changed"], made["revision"]) == (True, 1)
+    assert not command("certificate", wanted)["changed"]
+    renewed = command("certificate", {**wanted, "networks": ["kiosk"], "alternative_names": ["payments", "other"]})
+    assert renewed["diff"]["after"]["networks"] == ["shop", "kiosk"]
+    assert stored(tmp_path).networks == ("shop", "kiosk")
+
+
+def test_the_certificate_of_another_network(given: dict[str, Any], tmp_path: Path) -> None:
+    made = command("certificate", {**given, "networks": ["billing"]})
+    before = tree(tmp_path)
+    theirs = {**given, "network": "billing", "authority": "not-shared", "alternative_names": ["payments"]}
+    for options in (
+        theirs,
+        {**theirs, "validity_days": 3, "key_type": "rsa-2048"},
+        {**theirs, "networks": ["shop", "billing"]},
+    ):
+        taken = command("certificate", options)
+        assert taken["certificate"] == made["certificate"]
+        assert (taken["changed"], taken["authority"], taken["authority_revision"]) == (False, "default", 1)
+    for change, message in (
+        ({"alternative_names": ["payments", "invoices"]}, "certificate s of the network shop does not have every name"),
+        ({"networks": []}, "certificate s belongs to the network shop"),
+        ({"source": source(LEAF)}, "certificate s belongs to the network shop"),
+        ({"state": "absent"}, "certificate s belongs to the network shop"),
+    ):
+        for check in (True, False):
+            (error,) = command("certificate", {**theirs, **change}, check)["errors"]
+            assert error["message"].startswith(message)
+            assert error["remedy"]
+    assert tree(tmp_path) == before
+
+
+def test_check_mode_tells_the_authority_that_is_missing(store: dict[str, Any]) -> None:
+    """One that is made in the same run counts; another must be there."""
+    options = {**store, "name": "s", "alternative_names": ["payments"], "authority": "own"}
+    pending = command("authority", {**store, "name": "own"}, True)
+    assert command("certificate", {**options, "pending": pending}, True)["changed"]
+    (error,) = command("certificate", {**options, "authority": "x", "pending": pending}, True)["errors"]
+    assert error["message"] == "the store has no authority x"

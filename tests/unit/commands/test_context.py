@@ -119,6 +119,7 @@ def test_passphrase(text: str | None, expected: bytes | None) -> None:
         (None, []),
         ("text", []),
         ({"changed": True, "name": "s", "certificate": {}}, ["s"]),
+        ({"changed": True, "name": "s", "certificate": {}, "reason": "the networks that share it"}, []),
         ({"changed": False, "name": "s", "certificate": {}}, []),
         ({"results": [{"changed": True, "name": "s", "certificate": {}}, {"changed": False, "name": "t"}]}, ["s"]),
         ({"results": [{"skipped": True}]}, []),

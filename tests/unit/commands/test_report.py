@@ -192,3 +192,45 @@ def test_the_table_has_failures_first() -> None:
 
 def test_arguments() -> None:
     assert arguments("report", step="verify", sites={})["network"] == "skupper"
+
+
+@pytest.mark.parametrize("step", ["preflight", "barrier", "verify"])
+def test_sites_of_several_networks(step: str) -> None:
+    sites = {"east": said(identity="1", network="shop"), "west": said(identity="2", network="billing")}
+    result = report(step, sites)
+    assert found(result) == [("TLS107", "network")]
+    assert "billing: west; shop: east" in result["table"][0]
+    assert not report(step, {"east": said(network="shop"), "west": said(identity="2", network="")})["failed"]
+
+
+@pytest.mark.parametrize("step", ["barrier", "verify"])
+@pytest.mark.parametrize(("version", "demanded"), [("v2", False), ("v1", True), ("", True)])
+def test_only_sites_that_take_part_are_compared(step: str, version: str, demanded: bool) -> None:
+    services = [entry(sites=["west"])]
+    bare = said(version=version, secrets={}, services={})
+    result = report(step, {"east": said(), "west": said(), "edge1": bare}, services=services)
+    assert set(found(result)) == ({("TLS201", "edge1")} if demanded and step == "barrier" else set())
+    other = report(step, {"east": said(), "west": said(), "edge1": said(tls=B, version=version)}, services=services)
+    assert set(found(other)) == ({("TLS601", "edge1")} if demanded else set())
+
+
+@pytest.mark.parametrize("step", ["barrier", "verify"])
+def test_secrets_are_compared_by_the_names_of_each_site(step: str) -> None:
+    renamed = said()
+    secrets = renamed["secrets"]
+    renamed["secrets"] = {"mine": secrets["server-cert-secret"], "my-ca": secrets["ca-cert-secret"]}
+    overrides = {"west": {"payments": {"tls": {"server_secret": "mine", "ca_secret": "my-ca"}}}, "east": None}
+    sites = {"east": said(), "west": renamed, "edge1": said()}
+    assert not report(step, sites, site_overrides=overrides)["failed"]
+    renamed["secrets"]["mine"] = {**renamed["secrets"]["mine"], "tls_sha256": B}
+    assert found(report(step, sites, site_overrides=overrides)) == [("TLS601", "west")]
+    del renamed["secrets"]["my-ca"]
+    missing = found(report("barrier", sites, site_overrides=overrides))
+    assert set(missing) == {("TLS601", "west"), ("TLS201", "west")}
+
+
+def test_a_site_with_wrong_overrides_is_asked_for_everything() -> None:
+    overrides = {"edge1": {"payments": {"nonsense": 1}}}
+    sites = {"east": said(), "edge1": said(secrets={})}
+    result = report("barrier", sites, services=[entry(sites=["west"])], site_overrides=overrides)
+    assert set(found(result)) == {("TLS201", "edge1")}

@@ -198,10 +198,10 @@ def test_foreign_secrets(take: Take, kind: str) -> None:
     assert not world.run("secrets")["changed"]
 
 
-def info(world: World, step: str, host: str = "east") -> dict[str, Any]:
+def info(world: World, step: str, host: str = "east", **more: Any) -> dict[str, Any]:
     before = world.state()
     result: dict[str, Any] = command(
-        "site_info", {"services": world.services, **world.options, "check": step}, host=host
+        "site_info", {"services": world.services, **world.options, "check": step, **more}, host=host
     )
     assert world.state() == before
     assert not result["changed"]
@@ -323,7 +323,8 @@ def test_a_settled_site_is_read_once(take: Take, kind: str) -> None:
     assert settled["settled"]["secrets"] == {"server-cert-secret": [1, 1]}
     assert settled["settled"]["services"] is True
     secrets = world.run("secrets", known=[settled], issued=issued)
-    assert secrets == {"changed": False, "settled": True, "version": settled["version"], "secrets": settled["secrets"]}
+    told = {name: settled[name] for name in ("version", "network", "secrets")}
+    assert secrets == {"changed": False, "settled": True, **told}
     service = world.run("service", known=[settled, secrets], issued=issued)
     assert (service["changed"], service["settled"]) == (False, True)
     verified = command(
@@ -357,6 +358,8 @@ def test_what_was_asked_for_otherwise_is_not_settled(take: Take, kind: str) -> N
     world.run("service", wait_timeout=0)
     settled, issued = info(world, "preflight"), issue(world)
     assert "settled" in world.run("service", known=[settled], issued=issued)
+    overrides = {"payments": {"ports": "5001:8443,5002"}}
+    assert "settled" not in world.run("service", check=True, known=[settled], issued=issued, overrides=overrides)
     world.services = [entry(ports=[5001])]
     result = world.run("service", known=[settled], issued=issued, wait_timeout=0)
     assert "settled" not in result
@@ -490,3 +493,66 @@ def test_a_refused_plan_writes_nothing() -> None:
     with pytest.raises(SiteError, match="site east: no"):
         apply_plan(site, lambda: (plan, {}), False)
     assert site.written == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_site_that_takes_no_part(take: Take, kind: str) -> None:
+    """It is left alone and settled at once, but on v1, which sends the service to it."""
+    world = take(kind)
+    world.services = [entry(providers=["west"], sites=["edge1"])]
+    if kind == "v1":
+        assert world.run("secrets")["changed"]
+        assert world.run("service", wait_timeout=0)["services"]["payments"]["role"] == "synced"
+        assert info(world, "verify")["findings"] == []
+        return
+    before, issued = world.state(), issue(world)
+    settled = info(world, "preflight")
+    assert (settled["findings"], settled["secrets"], settled["services"]) == ([], {}, {})
+    assert settled["settled"]["secrets"] == {}
+    secrets = world.run("secrets", known=[settled], issued=issued)
+    assert (secrets["changed"], secrets["settled"], secrets["secrets"]) == (False, True, {})
+    service = world.run("service", known=[settled, secrets], issued=issued)
+    assert (service["changed"], service["settled"], service["services"]) == (False, True, {})
+    for module in ("secrets", "service"):
+        assert not world.run(module)["changed"]
+    assert info(world, "verify")["findings"] == []
+    assert world.state() == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_left_of_a_site_that_takes_no_part_any_more(take: Take, kind: str) -> None:
+    world = take(kind)
+    world.services = [entry(providers=["west"])]
+    world.run("secrets")
+    world.run("service", wait_timeout=0)
+    world.services = [entry(providers=["west"], sites=["edge1"])]
+    settled = info(world, "preflight")["settled"]
+    assert settled["services"] is (kind == "v1"), "the listeners are still to be removed"
+    result = world.run("service", wait_timeout=0, known=[])
+    assert result["changed"] is (kind != "v1")
+    assert world.run("secrets", state="absent")["changed"], "absent is for every service that is named"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_in_check_mode_secrets_to_come_count_as_there(take: Take, kind: str) -> None:
+    """A site that joins later: its certificate has been issued before, and distribute would write the secrets."""
+    world = take(kind)
+    fresh = info(world, "preflight")
+    written = world.run("secrets", check=True, known=[fresh])
+    assert written["changed"]
+    assert world.run("service", check=True, known=[fresh, written], wait_timeout=0)["changed"]
+    assert world.run("service", check=True, known=[fresh], wait_timeout=0)["failed"]
+    assert world.run("service", known=[fresh, written], wait_timeout=0)["failed"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("check", ["preflight", "verify"])
+def test_overrides_are_judged(take: Take, kind: str, check: str) -> None:
+    world = take(kind)
+    findings = info(world, check, overrides={"payments": {"nonsense": 1}})["findings"]
+    assert [(found["check"], found["site"], found["subject"]) for found in findings] == [
+        ("TLS801", "east", "skupper_site_services (payments).nonsense")
+    ]
+    for module in ("secrets", "service"):
+        result = world.run(module, overrides={"payments": {"nonsense": 1}})
+        assert "site east, skupper_site_services (payments).nonsense" in result["msg"]

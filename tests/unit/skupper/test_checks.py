@@ -235,3 +235,12 @@ def test_small_tables(findings: list[Finding], rows: list[tuple[str, ...]], coun
 def test_numbers_are_used_once() -> None:
     assert len(set(checks.CHECKS.values())) == len(checks.CHECKS)
     assert all(number.startswith("TLS") and number[3:].isdigit() for number in checks.CHECKS)
+
+
+def test_networks() -> None:
+    assert checks.mixed_networks({"east": "shop", "west": "shop", "edge": ""}) == []
+    hosts = {**{f"e{number}": "shop" for number in range(8)}, "west": "billing"}
+    (found,) = checks.mixed_networks(hosts)
+    assert (found.check, found.severity, found.site) == ("TLS107", checks.ERROR, "")
+    assert found.found == "billing: west; shop: e0, e1, e2, e3, e4, e5 and 2 more"
+    assert "skupper_tls_hosts" in found.remedy

@@ -20,7 +20,8 @@ from ansible_collections.multisite.skupper_tls.plugins.module_utils.skupper.desi
     service_items,
     site_problems,
 )
-from ansible_collections.multisite.skupper_tls.tests.unit.skupper.factory import parsed
+from ansible_collections.multisite.skupper_tls.plugins.module_utils.skupper.services import parse_services
+from ansible_collections.multisite.skupper_tls.tests.unit.skupper.factory import GROUPS, entry, parsed
 
 V1, V2 = SiteKind("kubernetes", "v1"), SiteKind("kubernetes", "v2")
 LINUX, PODMAN, DOCKER = (SiteKind(platform, "v2") for platform in ("linux", "podman", "docker"))
@@ -191,3 +192,29 @@ def test_two_services_on_one_port_of_a_host() -> None:
     assert "payments" in problem.message
     assert site_problems(services, V2) == []
     assert site_problems([parsed(PROVIDER), parsed(PROVIDER, address="stock")], LINUX) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "version", "field"),
+    [
+        ({"protocol": "tcp"}, "v1", "protocol"),
+        ({"ports": "6001,5002"}, "v1", "ports"),
+        ({"tls": {"server_secret": "x"}}, "v1", "tls.server_secret"),
+        ({"tls": {"ca_secret": "x"}}, "v1", "tls.ca_secret"),
+        ({"ports": "5001:9,5002:10"}, "v1", ""),
+        ({"workload": {"name": "x"}}, "v1", ""),
+        ({"protocol": "tcp", "ports": "6001,5002", "tls": {"ca_secret": "x"}}, "v2", ""),
+    ],
+)
+def test_what_v1_sends_to_every_site_cannot_differ(fields: Any, version: str, field: str) -> None:
+    (service,) = parse_services([entry()], GROUPS, "east", overrides={"payments": fields})
+    problems = site_problems([service], SiteKind("kubernetes", version))
+    assert [problem.field for problem in problems] == ([f"skupper_site_services (payments).{field}"] if field else [])
+
+
+def test_another_listening_port_keeps_name_and_routing_key() -> None:
+    (service,) = parse_services([entry()], GROUPS, "west", overrides={"payments": {"ports": "6001,5002:9"}})
+    items = service_items(service, SiteKind("kubernetes", "v2"))
+    assert [item.name for item in items] == ["payments-5001", "payments-5002"]
+    specs = [item.content["spec"] for item in items]
+    assert [(spec["port"], spec["routingKey"]) for spec in specs] == [(6001, "payments-5001"), (5002, "payments-5002")]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ import pytest
 from ansible_collections.multisite.skupper_tls.plugins.module_utils.errors import InputError, SkupperTlsError, flatten
 from ansible_collections.multisite.skupper_tls.plugins.module_utils.skupper.services import (
     Port,
+    Service,
     Tls,
     Workload,
+    concerning,
     custom_pairs,
     expand_hosts,
     generated_services,
@@ -372,3 +375,184 @@ def test_certificate_options_are_no_part_of_the_identity() -> None:
     one, two = parsed(tls={"certificate": {"subject": "a"}}), parsed(tls={"certificate": {"subject": "b"}})
     assert one == two
     assert one.certificate == {"subject": "a"}
+
+
+# -- the sites that take part
+
+
+@pytest.mark.parametrize(
+    ("host", "providers", "sites", "takes_part"),
+    [
+        ("east", ["east"], None, True),
+        ("west", ["east"], None, True),
+        ("west", ["east"], [], True),
+        ("east", ["east"], ["west"], True),
+        ("west", ["east"], ["west"], True),
+        ("edge1", ["east"], ["west"], False),
+        ("edge1", ["left"], ["west"], True),
+        ("edge1", ["west"], ["left"], True),
+        ("edge1", ["west"], "east, west", False),
+        ("edge1", [], ["all"], True),
+    ],
+)
+def test_sites(host: str, providers: Any, sites: Any, takes_part: bool) -> None:
+    service = parsed(host, providers=providers, sites=sites)
+    assert service.takes_part is takes_part
+    assert concerning([service], "v2") == ([service] if takes_part else [])
+    assert concerning([service], "v1") == concerning([service], "") == [service]
+
+
+def test_without_inventory_every_site_takes_part() -> None:
+    (service,) = parse_services([entry(sites=["nobody"])], None, "east")
+    assert service.takes_part
+
+
+def test_an_unknown_site() -> None:
+    assert refused([entry(sites=["left", "nowhere"])]) == [
+        ("services[0] (payments).sites", "is neither a host nor a group of the inventory", "nowhere")
+    ]
+
+
+# -- what a site sets otherwise
+
+
+def overridden(fields: Any, address: str = "payments", **changed: Any) -> Service:
+    (service,) = parse_services([entry(**changed)], GROUPS, "east", overrides={address: fields})
+    return service
+
+
+@pytest.mark.parametrize(
+    ("fields", "changed"),
+    [
+        ({}, {}),
+        ({"protocol": "tcp"}, {"protocol": "tcp"}),
+        ({"protocol": None}, {"protocol": "tcp"}),
+        ({"workload": {"name": "other"}}, {"workload": {"kind": "deployment", "name": "other"}}),
+        ({"workload": {"kind": None, "name": None, "selector": "a=b"}}, {"workload": {"selector": "a=b"}}),
+        ({"workload": None}, {"workload": {}}),
+        ({"workload": {"host": "10.0.0.7"}}, {"workload": {**entry()["workload"], "host": "10.0.0.7"}}),
+        ({"ports": ["5001:9443", 5002]}, {"ports": ["5001:9443", 5002]}),
+        ({"tls": {"mode": "custom"}}, "refused"),
+    ],
+    ids=repr,
+)
+def test_overrides(fields: dict[str, Any], changed: Any) -> None:
+    """What a site sets otherwise is as if the entry said it."""
+    if changed == "refused":
+        with pytest.raises(InputError):
+            overridden(fields)
+    else:
+        assert replace(overridden(fields), network=None) == parsed(**changed)
+
+
+def test_the_entry_stays_as_it_is() -> None:
+    raw = [entry()]
+    parse_services(raw, GROUPS, "east", overrides={"payments": {"workload": {"name": "x"}, "ports": "1,2"}})
+    assert raw == [entry()]
+
+
+def test_other_listening_ports_keep_what_the_network_calls_them() -> None:
+    service = overridden({"ports": "6001,5002:8443"})
+    assert service.ports == (Port(6001, 6001, 5001), Port(5002, 8443))
+    assert [port.key for port in service.ports] == [5001, 5002]
+
+
+def test_other_secret_names_keep_the_certificate() -> None:
+    tls = overridden({"tls": {"ca_secret": "mine"}}).tls
+    assert (tls.server_secret, tls.ca_secret, tls.certificate) == ("server-cert-secret", "mine", "server-cert-secret")
+    tls = overridden({"tls": {"server_secret": "mine"}}).tls
+    assert (tls.server_secret, tls.certificate) == ("mine", "server-cert-secret")
+    assert overridden({"tls": {"server_secret": "server-cert-secret"}}).tls == parsed().tls
+
+
+SITE = "skupper_site_services"
+OF_PAYMENTS = f"{SITE} (payments)"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ({"payment": {}}, (SITE, "is not the address of a service of the network", "payment")),
+        ({"payments": [1]}, (OF_PAYMENTS, "is not a mapping of fields", "list")),
+        ({"payments": None}, (OF_PAYMENTS, "is not a mapping of fields", "NoneType")),
+        ({"payments": {"prots": 1}}, (f"{OF_PAYMENTS}.prots", "is not a field of a service that a site can set", "")),
+        (
+            {"payments": {"workload": {"nam": "x"}}},
+            (f"{OF_PAYMENTS}.workload.nam", "is not a field of a service that a site can set", ""),
+        ),
+        ({"payments": {"workload": "x"}}, (f"{OF_PAYMENTS}.workload", "is not a mapping of fields", "str")),
+        ({"payments": {"protocol": ["tcp"]}}, (f"{OF_PAYMENTS}.protocol", "is not text", "list")),
+        ({"payments": {"protocol": "http"}}, (f"{OF_PAYMENTS}.protocol", "protocol http cannot be combined", "http")),
+        ({"payments": {"ports": "5001"}}, (f"{OF_PAYMENTS}.ports", "has 1 ports, and the service has 2", "5001")),
+        ({"payments": {"ports": None}}, (f"{OF_PAYMENTS}.ports", "has no port", "")),
+        ({"payments": {"ports": "7,7"}}, (f"{OF_PAYMENTS}.ports", "names a port twice", "7")),
+        ({"payments": {"workload": {"selector": "a=b"}}}, (f"{OF_PAYMENTS}.workload", "names a workload and a", "dep")),
+        (
+            {"payments": {"tls": {"ca_secret": "server-cert-secret"}}},
+            (f"{OF_PAYMENTS}.tls", "server_secret and ca_secret have the same name", "server-cert-secret"),
+        ),
+        (
+            {"payments": {"tls": {"server_secret": "skupper-tls-x"}}},
+            (f"{OF_PAYMENTS}.tls.server_secret", "begins with skupper-tls-", "skupper-tls-x"),
+        ),
+        *[
+            ({"payments": fields}, (f"{OF_PAYMENTS}.{name}", "cannot differ from site to site", found))
+            for name, fields, found in (
+                ("address", {"address": "x"}, "x"),
+                ("providers", {"providers": ["east"]}, "['east']"),
+                ("sites", {"sites": None}, "None"),
+                ("tls.mode", {"tls": {"mode": "generated"}}, "generated"),
+                ("tls.authority", {"tls": {"authority": "a"}}, "a"),
+                ("tls.certificate", {"tls": {"certificate": {"source": {"key_content": "k"}}}}, ""),
+            )
+        ],
+    ],
+    ids=repr,
+)
+def test_refused_overrides(overrides: Any, expected: tuple[str, str, str]) -> None:
+    (found,) = refused([entry()], overrides=overrides)
+    assert (found[0], found[1][: len(expected[1])]) == expected[:2]
+    assert found[2].startswith(expected[2])
+    assert bool(found[2]) is bool(expected[2])
+
+
+def test_a_refused_override_names_what_is_known() -> None:
+    with pytest.raises(SkupperTlsError) as caught:
+        parse_services([entry()], GROUPS, "east", overrides={"x": {}, "payments": {"y": 1, "tls": {"z": 1}}})
+    remedies = [single.remedy for single in flatten(caught.value)]
+    assert remedies[0].startswith("Use one of payments,")
+    assert {"protocol", "ports", "workload", "tls"} <= set(remedies[1].removeprefix("Use ").split(", "))
+    assert not {"address", "providers", "sites"} & set(remedies[1].removeprefix("Use ").split(", "))
+    assert {"server_secret", "ca_secret"} <= set(remedies[2].removeprefix("Use ").split(", "))
+
+
+PAIR = {"server_secret": "server-cert-secret", "ca_secret": "ca-cert-secret"}
+OWN = {"server_secret": "s", "ca_secret": "c"}
+
+
+@pytest.mark.parametrize(
+    ("pair", "overrides", "problems"),
+    [
+        (PAIR, {"payments": {"tls": OWN}, "orders": {"tls": OWN}}, []),
+        (OWN, {"payments": {"tls": {"server_secret": "x"}}}, []),
+        (OWN, {"payments": {"tls": OWN}, "orders": {"tls": PAIR}}, []),  # they change places
+        (
+            PAIR,
+            {"payments": {"tls": {"server_secret": "x"}}},
+            ["server-cert-secret as server-cert-secret, but server-cert-secret as x"],
+        ),
+        (OWN, {"payments": {"tls": {"server_secret": "s"}}}, ["s as s, but server-cert-secret as s"]),
+    ],
+)
+def test_each_secret_of_the_network_has_one_name_on_a_site(pair: Any, overrides: Any, problems: list[str]) -> None:
+    raw = [entry(), entry(address="orders", tls=pair)]
+    if not problems:
+        parse_services(raw, GROUPS, "east", overrides=overrides)
+        return
+    assert [found for field, dummy, found in refused(raw, overrides=overrides)] == problems
+
+
+def test_overrides_do_not_hide_what_is_wrong_with_the_entry() -> None:
+    assert refused([entry(ports=[0])], overrides={"payments": {"nonsense": 1}}) == [
+        ("services[0] (payments).ports", "is not a port, or a pair port:target_port", "0")
+    ]

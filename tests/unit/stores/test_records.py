@@ -276,3 +276,63 @@ def test_expired(store: DirectoryStore, seconds: int, refused: bool) -> None:
 
 def test_errors_are_not_of_the_users_input() -> None:
     assert not issubclass(StoreError, InputError)
+
+
+# -- records that networks share
+
+
+def test_a_shared_record(store: DirectoryStore) -> None:
+    record = records.share(store, save_authority(store), ("shop", "billing"))
+    assert (record.network, record.networks) == ("shop", ("shop", "billing"))
+    loaded = records.load(store, "authority", "default", "billing")
+    assert loaded is not None
+    assert loaded.networks == ("shop", "billing")
+    with pytest.raises(StoreError, match="belongs to another network") as caught:
+        records.load(store, "authority", "default", "kiosk")
+    assert "let the network shop share it" in caught.value.remedy
+    with pytest.raises(StoreError, match="belongs to the network shop, which shares it"):
+        records.save(store, loaded, ("billing", "authority", "default"), [ROOT.certificate], b"", {}, NOW)
+    again = records.save(store, loaded, ("shop", "authority", "default"), [ROOT.certificate], b"", {}, NOW)
+    assert (again.revision, again.networks) == (2, ("shop", "billing")), "a new revision keeps who shares it"
+    assert "networks" not in records.share(store, again, ("shop",)).stored.document
+
+
+def test_two_who_change_who_shares(store: DirectoryStore) -> None:
+    record = save_authority(store)
+    records.share(store, record, ("shop", "billing"))
+    with pytest.raises(StoreConflict):
+        records.share(store, record, ("shop", "kiosk"))
+
+
+@pytest.mark.parametrize(
+    ("current", "wanted", "network", "asked"),
+    [
+        (None, None, "shop", None),
+        (None, [], "shop", None),
+        (None, ["shop"], "shop", None),
+        (None, ["z", "a", "shop", "a"], "shop", ("shop", "a", "z")),
+        (("shop", "b"), None, "shop", None),
+        (("shop", "b"), ["b"], "shop", None),
+        (("shop", "b"), ["shop", "b"], "b", None),
+        (("shop", "b"), [], "shop", ("shop",)),
+        (("shop", "b"), ["c", "b"], "shop", ("shop", "b", "c")),
+        (("shop", "b"), [], "b", StoreError),
+        (("shop", "b"), ["b", "c"], "b", StoreError),
+        (("shop",), ["Bad_"], "shop", InputError),
+    ],
+)
+def test_who_is_to_share(store: DirectoryStore, current: Any, wanted: Any, network: str, asked: Any) -> None:
+    record = records.share(store, save_authority(store), current) if current else None
+    if isinstance(asked, type):
+        with pytest.raises(asked):
+            records.sharing(record, wanted, network)
+    else:
+        assert records.sharing(record, wanted, network) == asked
+
+
+def test_the_authority_of_a_shared_certificate_need_not_be_shared(store: DirectoryStore) -> None:
+    save_authority(store)
+    records.share(store, save_leaf(store), ("shop", "billing"))
+    issued = records.issued(store, "s", "billing", None)
+    assert issued is not None
+    assert issued.material.ca_crt == factory.pem_of(ROOT.certificate)
