@@ -196,6 +196,10 @@ options:
         description: As O(extended_key_usage).
         type: list
         elements: str
+      networks:
+        description: As O(networks).
+        type: list
+        elements: str
       renew_before:
         description: As O(renew_before).
         type: str
