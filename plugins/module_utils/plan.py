@@ -66,7 +66,10 @@ class Pending:
 
 @dataclass(frozen=True)
 class Change:
-    """One write. ``action`` is create, update (merge), replace (remove and add), delete or touch (v1 heal)."""
+    """One write. ``action`` is create, update (merge), replace (remove and add), delete or touch (v1 heal).
+
+    On a system site also reload: Skupper is told to read what was written.
+    """
 
     action: str
     item: Item
@@ -203,6 +206,9 @@ def diff(changes: Iterable[Change], describe: Describe) -> dict[str, Any]:
         content = change.before.content if change.before is not None else None
         if change.action == "touch":
             before[label], after[label] = "without bridges", "written again so that Skupper reads it"
+            continue
+        if change.action == "reload":
+            before[label], after[label] = "as Skupper last read it", "read again by Skupper"
             continue
         if content is not None:
             known = content

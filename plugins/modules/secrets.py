@@ -60,7 +60,8 @@ notes:
     one. On v2 also list on Sites, and on Listeners and Connectors to remove; on v1 also get on the ConfigMaps
     C(skupper-site), and to remove C(skupper-services) and C(skupper-internal). In TLS mode V(generated) on v2 also
     list, create, patch and delete on Certificates; on Secrets then get is enough, unless there is a signer.
-  - Skupper v1 and system sites read a changed secret only after their router has restarted or the site was reloaded.
+  - Skupper v1 reads a changed secret only after its router has restarted. On a system site the module runs
+    C(skupper system reload) where a resource uses a changed secret, the site was started and the command is there.
 seealso:
   - module: multisite.skupper_tls.certificate
   - module: multisite.skupper_tls.service
@@ -202,6 +203,11 @@ settled:
   description: Whether the site was not read again, since O(known) said that nothing is to be done.
   type: bool
   returned: when that is so
+  sample: true
+reloaded:
+  description: Whether Skupper was told to read what is written, by C(skupper system reload). System sites only.
+  type: bool
+  returned: changed
   sample: true
 to_do:
   description:

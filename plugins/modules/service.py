@@ -54,6 +54,8 @@ extends_documentation_fragment:
 notes:
   - The option O(store) is accepted, so that C(module_defaults) for the group can hold it, and is not used.
   - A providing Kubernetes site whose workload does not exist is an error.
+  - On a system site the module runs C(skupper system reload) after a change, where the site was started and the
+    command is there. A reload that fails is an error, after everything is written; the next run does it again.
   - On Kubernetes the user of the site needs get on Secrets and on a workload that is named. On v2 also list on Sites,
     and list, create, patch and delete on Listeners and Connectors; on v1 also get on the ConfigMap C(skupper-site) and
     on the Deployment C(skupper-service-controller), and get and patch on the ConfigMaps C(skupper-services) and
@@ -153,6 +155,11 @@ settled:
   description: Whether the site was not read again, since O(known) said that nothing is to be done.
   type: bool
   returned: when that is so
+  sample: true
+reloaded:
+  description: Whether Skupper was told to read what is written, by C(skupper system reload). System sites only.
+  type: bool
+  returned: changed
   sample: true
 to_do:
   description:

@@ -23,8 +23,18 @@ class Done:
     changes: tuple[Change, ...]
     seen: Mapping[tuple[str, str], Observed]
 
+    @property
+    def reloaded(self) -> bool:
+        """Whether Skupper was told to read what is written."""
+        return any(change.action == "reload" for change in self.changes)
 
-def apply_plan(site: Site, planned: Callable[[], tuple[Plan, Mapping[tuple[str, str], Observed]]], check: bool) -> Done:
+
+def apply_plan(
+    site: Site,
+    planned: Callable[[], tuple[Plan, Mapping[tuple[str, str], Observed]]],
+    check: bool,
+    reloaded: bool = False,
+) -> Done:
     """Apply what the plan says, all refusals before the first write.
 
     A conflict means that somebody wrote in between: what stands there now is read and planned again, so that two
@@ -33,6 +43,7 @@ def apply_plan(site: Site, planned: Callable[[], tuple[Plan, Mapping[tuple[str, 
     Args:
         planned: reads the site and returns the plan and what it was made from.
         check: True to write nothing.
+        reloaded: whether an earlier step of a check-mode run would have reloaded the site, so that it owes none.
 
     Raises:
         SkupperTlsError: the plan's problems, all of them; or the last conflict.
@@ -43,12 +54,13 @@ def apply_plan(site: Site, planned: Callable[[], tuple[Plan, Mapping[tuple[str, 
     for attempt in range(ATTEMPTS):
         result, seen = planned()
         raise_all(problem.at(site.address.name) for problem in result.problems)
+        follow_up = site.follow_up(result.changes) if result.changes or not reloaded else []
+        changes = (*result.changes, *follow_up)
         if check:
-            return Done(result.changes, seen)
+            return Done(changes, seen)
         try:
-            for change in result.changes:
-                site.apply(change)
-                written.append(change)
+            if changes:
+                site.apply_all(changes, written.append)
             return Done(tuple(written), seen)
         except SiteConflict as error:
             if attempt == ATTEMPTS - 1:

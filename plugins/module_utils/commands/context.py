@@ -237,6 +237,11 @@ def known_version(params: Mapping[str, Any]) -> str:
     )
 
 
+def was_reloaded(params: Mapping[str, Any]) -> bool:
+    """Return whether an earlier step of this run says that it has reloaded the site."""
+    return any(isinstance(result, Mapping) and result.get("reloaded") for result in params.get("known") or [])
+
+
 def require(library: str, needed_for: str) -> None:
     """Refuse to go on without a Python library.
 

@@ -83,7 +83,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     }
     if changed:
         result["diff"] = diff(done.changes, summaries.described)
-        result["to_do"] = site.after_change()
+        result.update(reloaded=done.reloaded, to_do=site.after_change(done.changes))
     return result
 
 
@@ -218,7 +218,7 @@ def _absent(site: Site, services: list[Service], params: Mapping[str, Any], cont
     result: dict[str, Any] = {**_of_site(kind.version, params), "changed": bool(done.changes), "secrets": {}}
     if done.changes:
         result["diff"] = diff(done.changes, summaries.described)
-        result["to_do"] = site.after_change()
+        result.update(reloaded=done.reloaded, to_do=site.after_change(done.changes))
     return result
 
 

@@ -18,7 +18,7 @@ from ..skupper.names import ADDRESS_LABEL, SERVICE_CLIENT
 from ..skupper.services import Service, concerning
 from . import summaries
 from .applying import apply_plan
-from .context import Context, known_site, open_site, pending_certificates, site_services
+from .context import Context, known_site, open_site, pending_certificates, site_services, was_reloaded
 from .secrets import secret_summaries
 
 Seen = Mapping["tuple[str, str]", Observed]
@@ -49,11 +49,11 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
             _refuse_without_secrets(services, seen, kind, context)
         return expose_plan(desired, seen, listed, kind, params["adopt"], present), seen
 
-    done = apply_plan(site, planned, context.check)
+    done = apply_plan(site, planned, context.check, context.check and was_reloaded(params))
     result: dict[str, Any] = {"changed": bool(done.changes), "version": kind.version}
     if done.changes:
         result["diff"] = diff(done.changes, summaries.described)
-        result["to_do"] = site.after_change()
+        result.update(reloaded=done.reloaded, to_do=site.after_change(done.changes))
         if not context.check:
             written = [change.item.key for change in done.changes if change.action != "delete"]
             taken_up = site.ready(written, params["wait_timeout"])

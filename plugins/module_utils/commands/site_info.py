@@ -95,10 +95,11 @@ def _read(params: Mapping[str, Any], context: Context, result: dict[str, Any], f
     desired = _desired(site, services, kind, context, findings)
     result["services"] = {service.address: _service(service, observed) for service in services}
     if preflight:
-        _look_ahead(listed, desired, observed, kind, params, context, result, findings)
+        _look_ahead(site, listed, desired, observed, kind, params, context, result, findings)
     else:
         findings += _verify(context.host, services, summaries, desired, observed, kind)
         findings += _certificate_findings(services, observed, kind, params, context)
+        findings += _not_reloaded(site)
 
 
 def _desired(
@@ -115,6 +116,7 @@ def _desired(
 
 
 def _look_ahead(
+    site: Site,
     listed: list[Service],
     desired: list[Item],
     observed: Mapping[tuple[str, str], Observed],
@@ -150,7 +152,7 @@ def _look_ahead(
     problems = [problem for each in plans for problem in each.problems]
     findings += [found for problem in problems for found in checks.from_error(problem, context.host)]
     if not findings:
-        settled = [not each.changes for each in plans]
+        settled = [not each.changes and not site.follow_up(each.changes) for each in plans]
         result["settled"] = {
             "asked": asked(params),
             # A signer may be made anew by the step issue, which says nothing of it to the later steps.
@@ -284,6 +286,21 @@ def _service_findings(
         if f"{key[0]}/{key[1]}" not in unsettled and not is_ready(key, observed.get(key)):
             findings.append(_not_taken_up(host, key, observed[key]))
     return findings
+
+
+def _not_reloaded(site: Site) -> list[Finding]:
+    return [
+        Finding(
+            "TLS403",
+            ERROR,
+            site.address.name,
+            f"{change.item.kind}/{change.item.name}",
+            "Skupper has not read what was last written",
+            "no reload since then",
+            "Run the step expose for this site",
+        )
+        for change in site.follow_up([])
+    ]
 
 
 def _to_take_up(

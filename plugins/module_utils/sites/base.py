@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Callable, Protocol
 
 from ..plan import Change, Observed
 from ..skupper.desired import SiteKind
@@ -65,8 +65,14 @@ class Site(Protocol):
     def observe(self, secrets: Iterable[str], kinds: Iterable[str]) -> dict[tuple[str, str], Observed]:
         """Return the named secrets, and every item of the given kinds."""
 
-    def apply(self, change: Change) -> None:
-        """Make one change, compare-and-swap against what the plan saw; SiteConflict if that is no longer there."""
+    def follow_up(self, changes: Sequence[Change]) -> list[Change]:
+        """Return what must be done after these changes so that Skupper reads them, or still owes to earlier ones."""
+
+    def apply_all(self, changes: Sequence[Change], done: Callable[[Change], None]) -> None:
+        """Make the changes in their order, and tell each that is made.
+
+        Each is compare-and-swap against what the plan saw; SiteConflict if that is no longer there.
+        """
 
     def tidy(self) -> None:
         """Remove what a run that was killed left over. Never called in check mode."""
@@ -80,5 +86,5 @@ class Site(Protocol):
     def ready(self, keys: Iterable[tuple[str, str]], seconds: float) -> Mapping[tuple[str, str], Any]:
         """Wait until Skupper has taken up the items, at most so many seconds, where a controller is at work."""
 
-    def after_change(self) -> str:
-        """Return what a person must still do on the site after a change, empty if nothing."""
+    def after_change(self, changes: Sequence[Change]) -> str:
+        """Return what a person must still do on the site after these changes, empty if nothing."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Callable
 
@@ -161,6 +161,14 @@ class KubernetesSite:
         )
 
     # -- writing
+
+    def follow_up(self, changes: Sequence[Change]) -> list[Change]:
+        return []
+
+    def apply_all(self, changes: Sequence[Change], done: Callable[[Change], None]) -> None:
+        for change in changes:
+            self.apply(change)
+            done(change)
 
     def apply(self, change: Change) -> None:
         kind = change.item.kind
@@ -344,7 +352,7 @@ class KubernetesSite:
             self._wait(taken_up, self._controller(self.kind()), seconds)
         return {key: is_ready(key, found.get(key)) for key in wanted if key in found}
 
-    def after_change(self) -> str:
+    def after_change(self, changes: Sequence[Change]) -> str:
         return ""
 
     def _wait(self, done: Callable[[], bool], worth_it: bool, seconds: float = 10.0) -> None:

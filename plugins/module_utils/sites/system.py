@@ -7,6 +7,9 @@ May run on the site's host: Python 3.9 and its standard library only.
 
 Which files are ours is kept in one manifest beside the folders that Skupper reads, with a hash of each resource
 as we wrote it. Nothing is added inside a certificate folder, for Skupper copies every file it finds there.
+
+Skupper reads the files at ``skupper system reload`` only. That is a change of the plan like any other, the last one;
+the manifest says that it is owed from before the first write until it is done, so no death in between loses it.
 """
 
 from __future__ import annotations
@@ -19,11 +22,12 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from ..errors import SiteConflict, SiteError, SkupperTlsError
 from ..plan import FOREIGN, OURS, Change, Observed
@@ -38,12 +42,47 @@ RESOURCES = "input/resources"
 FOLDERS = {"Secret": "input/certs", "Issuer": "input/issuers"}
 GENERATED = "runtime/certs"
 API_VERSION = "skupper.io/v2alpha1"
+RELOAD_SECONDS = 300.0
 
 _SITE_KIND = re.compile(r"""^\s*["']?kind["']?:\s*["']?Site["']?\s*,?\s*$""", re.MULTILINE)
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9._/-]*")
 _NOT_TEXT = ("true", "false", "yes", "no", "on", "off", "y", "n", "null")
 _RENAME_EXCHANGE = 2  # renameat2(2)
 _AT_FDCWD = -100
+_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY.*", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Uptake:
+    """How Skupper on the host comes to read what is written.
+
+    Attributes:
+        command: the path of the command ``skupper``, empty if it is not there or does not serve this folder.
+        started: whether the site was ever started: before that there is nothing to reload.
+        owed: whether something was written that has not been read by a reload yet.
+        used: those of the secrets asked for that a resource of the site names.
+    """
+
+    command: str
+    started: bool
+    owed: bool
+    used: tuple[str, ...]
+
+    def concerned(self, changes: Iterable[Change]) -> bool:
+        """Return whether Skupper must read the changes; secrets that nothing uses yet can wait."""
+        return any(change.item.kind not in SECRET_KINDS or change.item.name in self.used for change in changes)
+
+    def follow_up(self, changes: Iterable[Change], namespace: str) -> list[Change]:
+        """Return the reload, if one is due and can be done."""
+        due = self.owed or self.concerned(changes)
+        return [Change("reload", Item("Site", namespace, {}))] if due and self.started and self.command else []
+
+    def to_do(self, changes: Iterable[Change], address: SiteAddress) -> str:
+        """Return what a person must do for the changes, empty if nothing."""
+        if not self.concerned(changes) or (self.started and self.command):
+            return ""
+        verb = "reload" if self.started else "start"
+        return f"run `skupper system {verb} -n {address.namespace}` on {address.name}"
 
 
 def default_data_home(environment: Mapping[str, str], user_id: int) -> Path:
@@ -61,6 +100,7 @@ class SystemSite:
 
     def __init__(self, address: SiteAddress, data_home: Path) -> None:
         self.address = address
+        self._data_home = data_home
         self.folder = data_home / "namespaces" / address.namespace
         self._kind = SiteKind(address.platform, "v2", address.listener_host, address.namespace)
 
@@ -87,6 +127,13 @@ class SystemSite:
                 if _SITE_KIND.search(self._read(file).decode("utf-8", "replace")):
                     return True
         return False
+
+    def is_of_another_user(self) -> bool:
+        """Return whether the site is there and belongs to another user than the one that runs this."""
+        try:
+            return self.folder.stat().st_uid != os.getuid()
+        except OSError:
+            return False  # told when it is read
 
     # -- reading
 
@@ -153,6 +200,16 @@ class SystemSite:
 
     # -- writing
 
+    def apply_all(self, changes: Sequence[Change], done: Callable[[Change], None]) -> None:
+        reload = any(change.action == "reload" for change in changes)
+        owed = self._owe_reload() if reload else ""
+        for change in changes:
+            if change.action == "reload":
+                self._reload(owed)
+            else:
+                self.apply(change)
+            done(change)
+
     def apply(self, change: Change) -> None:
         try:
             with self._locked():
@@ -167,15 +224,16 @@ class SystemSite:
 
     def tidy(self) -> None:
         try:
-            if self._left_over():
+            if self.left_over():
                 with self._locked():
                     shutil.rmtree(self.folder / STAGING, ignore_errors=True)
-                    for file in self._left_over():
+                    for file in self.left_over():
                         file.unlink(missing_ok=True)
         except OSError as error:
             raise self._write_error(error) from None
 
-    def _left_over(self) -> list[Path]:
+    def left_over(self) -> list[Path]:
+        """Return what a run that was killed has left."""
         files = [self.folder / STAGING, _temporary(self.folder / MANIFEST)]
         files += (self.folder / RESOURCES).glob(_temporary(Path("[LC]*-*.yaml")).name)
         return [file for file in files if file.exists()]
@@ -268,6 +326,78 @@ class SystemSite:
     def _resource_file(self, item: Item) -> Path:
         return self.folder / RESOURCES / f"{item.kind}-{item.name}.yaml"
 
+    # -- making Skupper read it
+
+    def uptake(self, secrets: Iterable[str]) -> Uptake:
+        """Return how Skupper comes to read what is written, and which of these secrets it uses."""
+        texts = [self._read(file).decode("utf-8", "replace") for file in self._resources(RESOURCES)]
+        return Uptake(
+            command=self._command(),
+            started=self._is_folder(self.folder / "runtime"),
+            owed=bool(self._manifest().get("reload")),
+            used=tuple(name for name in secrets if any(_is_named(name, text) for text in texts)),
+        )
+
+    def follow_up(self, changes: Sequence[Change]) -> list[Change]:
+        return self.uptake(_changed_secrets(changes)).follow_up(changes, self.address.namespace)
+
+    def after_change(self, changes: Sequence[Change]) -> str:
+        return self.uptake(_changed_secrets(changes)).to_do(changes, self.address)
+
+    def _command(self) -> str:
+        # Skupper finds its folder by itself: root's is fixed, others' follows XDG_DATA_HOME (2.2.1).
+        root = os.getuid() == 0
+        if self._data_home != default_data_home({}, 0) if root else self._data_home.name != "skupper":
+            return ""
+        places = (os.environ.get("PATH", os.defpath), os.path.expanduser("~/.local/bin"), "/usr/local/bin")
+        return shutil.which("skupper", path=os.pathsep.join(places)) or ""
+
+    def _owe_reload(self) -> str:
+        """Write down that a reload is owed, under a mark of its own: another run may come to owe one meanwhile."""
+        mark = os.urandom(8).hex()
+        try:
+            with self._locked():
+                self._write_manifest({**self._manifest(), "reload": mark})
+        except OSError as error:
+            raise self._write_error(error) from None
+        return mark
+
+    def _reload(self, mark: str) -> None:
+        command = [self._command() or "skupper", "system", "reload", "-n", self.address.namespace]
+        runtime = f"/run/user/{os.getuid()}"
+        environment = {**os.environ, "SKUPPER_PLATFORM": self.address.platform}
+        environment["XDG_DATA_HOME"] = str(self._data_home.parent)
+        if os.path.isdir(runtime):
+            environment.setdefault("XDG_RUNTIME_DIR", runtime)  # systemctl --user and podman need it, sudo drops it
+        with self._locked():
+            try:
+                ended = subprocess.run(
+                    command,
+                    check=False,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    timeout=RELOAD_SECONDS,
+                )
+            except (OSError, subprocess.TimeoutExpired) as error:
+                raise self._reload_error(str(error)) from None
+            if ended.returncode != 0:
+                said = ended.stdout.decode("utf-8", "replace").strip()
+                raise self._reload_error(said or f"exit code {ended.returncode}")
+            manifest = self._manifest()
+            if manifest.get("reload") == mark:
+                del manifest["reload"]
+                self._write_manifest(manifest)
+
+    def _reload_error(self, said: str) -> SkupperTlsError:
+        return self._error(
+            "everything is written, but Skupper did not read it: `skupper system reload` failed",
+            field=f"Site/{self.address.namespace}",
+            found=_KEY.sub("(a key)", said)[-1000:],
+            remedy="Mend what it says and run again: the next run reloads the site",
+        )
+
     # -- around it
 
     def selector(self, workload: Workload) -> str:
@@ -284,9 +414,6 @@ class SystemSite:
 
     def ready(self, keys: Iterable[tuple[str, str]], seconds: float) -> Mapping[tuple[str, str], Any]:
         return {}
-
-    def after_change(self) -> str:
-        return f"run `skupper system reload -n {self.address.namespace}` on {self.address.name}"
 
     # Not by pathlib: from Python 3.13 on it takes a folder that may not be read for one that is empty or not there.
 
@@ -330,6 +457,19 @@ class SystemSite:
 
     def _error(self, message: str, **details: str) -> SkupperTlsError:
         return SiteError(message, site=self.address.name, **details)
+
+
+def _changed_secrets(changes: Iterable[Change]) -> list[str]:
+    return [change.item.name for change in changes if change.item.kind in SECRET_KINDS]
+
+
+def _is_named(secret: str, text: str) -> bool:
+    """Return whether a resource may use a secret: its name stands there as a word. One too many only costs a reload.
+
+    The folder of a Connector's profile is used by who names the CA's secret.
+    """
+    names = f"{re.escape(secret)}|{re.escape(secret.removesuffix('-profile'))}"
+    return re.search(rf"(?<![\w.-])(?:{names})(?![\w.-])", text) is not None
 
 
 def _hash(*parts: bytes) -> str:

@@ -462,11 +462,16 @@ class Crowded:
     def tidy(self) -> None:
         pass
 
-    def apply(self, change: Change) -> None:
-        if self.conflicts:
-            self.conflicts -= 1
-            raise SiteConflict("changed")
-        self.written.append(change)
+    def follow_up(self, changes: Any) -> list[Change]:
+        return []
+
+    def apply_all(self, changes: Any, done: Any) -> None:
+        for change in changes:
+            if self.conflicts:
+                self.conflicts -= 1
+                raise SiteConflict("changed")
+            self.written.append(change)
+            done(change)
 
 
 @pytest.mark.parametrize(("conflicts", "fails"), [(0, False), (1, False), (4, False), (5, True)])

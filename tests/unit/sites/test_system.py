@@ -153,7 +153,6 @@ def test_version_1_is_none(site: SystemSite, tmp_path: Path) -> None:
 def test_around_it(site: SystemSite) -> None:
     assert site.selector(Workload("deployment", "x")) == ""
     assert site.ready([("Listener", "a")], 5) == {}
-    assert "skupper system reload -n ns" in site.after_change()
 
 
 def test_one_site_under_two_names(tmp_path: Path, site: SystemSite) -> None:
@@ -628,3 +627,177 @@ def test_rendered_resources_read_back(spec: dict[str, Any], labels: dict[str, st
         "metadata": {"name": "a-1", "namespace": "ns", "labels": {**labels, "l": "1"}},
         "spec": {**spec, "port": 1},
     }
+
+
+# -- reload
+
+# A stand-in for Skupper's command, which needs containers or systemd.
+SKUPPER = """#!/bin/sh
+echo "$SKUPPER_PLATFORM ${XDG_DATA_HOME##*/} $*" >> {log}
+test ! -e {log}.fails || { echo "the key is -----BEGIN PRIVATE KEY-----abc" >&2; exit 3; }
+"""
+
+
+class Host:
+    """The surroundings of a site whose Skupper can be reloaded."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.log = folder / "log"
+        command = folder / "bin" / "skupper"
+        command.parent.mkdir()
+        command.write_text(SKUPPER.replace("{log}", str(self.log)))
+        command.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{command.parent}:{os.environ['PATH']}")
+        monkeypatch.setattr(os, "getuid", lambda: 4711)  # root's data home is fixed, and not for a test
+        self.command = command
+        self.site = opened(folder / "data" / "skupper")
+        (self.site.folder / "runtime").mkdir(parents=True)
+        resources = self.site.folder / "input" / "resources"
+        resources.mkdir(parents=True)
+        (resources / "Site-edge.yaml").write_text(SITE)
+
+    def calls(self) -> int:
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        self.log.unlink(missing_ok=True)
+        assert set(lines) <= {"linux data system reload -n ns"}
+        return len(lines)
+
+    def run(self, *items: Item, gone: Iterable[tuple[str, str]] = ()) -> list[str]:
+        changes = list(planned(self.site, *items, gone=gone).changes)
+        changes += self.site.follow_up(changes)
+        done: list[Change] = []
+        try:
+            self.site.apply_all(changes, done.append)
+        finally:
+            self.done = [change.action for change in done]
+        return self.done
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    return Host(tmp_path, monkeypatch)
+
+
+def using(name: str) -> Item:
+    return listener(tlsCredentials=name)
+
+
+def test_what_nothing_uses_needs_no_reload(host: Host) -> None:
+    assert host.run(secret()) == ["create"]
+    assert host.calls() == 0
+    assert host.run(secret(), using("server-cert-secret")) == ["create", "reload"]
+    assert host.calls() == 1
+    assert host.run(secret(), using("server-cert-secret")) == []
+    assert host.run(secret("2"), using("server-cert-secret")) == ["update", "reload"]
+    assert host.run(secret(name="other"), using("server-cert-secret")) == ["create"]
+    assert host.run(gone=[listener().key]) == ["delete", "reload"]
+    assert host.run(gone=[secret().key]) == ["delete"]
+    assert host.calls() == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "used"),
+    [
+        ("tlsCredentials: a", "a", True),
+        ('"tlsCredentials": "a",', "a", True),
+        ("tlsCredentials: a-b", "a", False),
+        ("tlsCredentials: b.a", "a", False),
+        ("tlsCredentials: a", "a-profile", True),
+        ("tlsCredentials: b", "a-profile", False),
+        ("name: a-profile", "a-profile", True),
+        ("tlsCredentials: axb", "a.b", False),
+        ("", "a", False),
+    ],
+)
+def test_what_is_used(host: Host, text: str, name: str, used: bool) -> None:
+    (host.site.folder / "input/resources/x.yaml").write_text(text)
+    assert host.site.uptake([name, "never"]).used == ((name,) if used else ())
+
+
+def test_a_reload_that_fails_is_owed(host: Host) -> None:
+    fails = Path(f"{host.log}.fails")
+    fails.touch()
+    with pytest.raises(SiteError) as caught:
+        host.run(secret(), using("server-cert-secret"))
+    assert host.done == ["create", "create"]
+    assert caught.value.found == "the key is (a key)"
+    assert "everything is written" in caught.value.message
+    with pytest.raises(SiteError):
+        host.run(secret(), using("server-cert-secret"))
+    assert host.calls() == 2
+    fails.unlink()
+    assert host.run(secret(), using("server-cert-secret")) == ["reload"]
+    assert host.run(secret(), using("server-cert-secret")) == []
+    assert host.calls() == 1
+
+
+def test_killed_before_the_reload(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that dies after a write, whichever, leaves the reload to the next."""
+    for count in range(1, 4):
+        items = secret(str(count)), using("server-cert-secret")
+        changes = [*planned(host.site, *items).changes, *host.site.follow_up(planned(host.site, *items).changes)]
+
+        def die(change: Change) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            host.site.apply_all(changes, die)
+        assert host.calls() == 0
+        assert host.run(*items)[-1] == "reload"
+        assert host.calls() == 1
+
+
+def test_another_run_comes_to_owe_one_while_we_reload(host: Host) -> None:
+    ours = host.site._owe_reload()
+    theirs = host.site._owe_reload()
+    host.site._reload(ours)
+    assert host.site.uptake([]).owed, "what they wrote may have come too late for our reload"
+    host.site._reload(theirs)
+    assert not host.site.uptake([]).owed
+
+
+@pytest.mark.parametrize("lacks", ["command", "start", "folder"])
+def test_where_nothing_can_be_reloaded(host: Host, lacks: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if lacks == "command":
+        host.command.unlink()
+        monkeypatch.setenv("HOME", str(tmp_path))
+    elif lacks == "start":
+        (host.site.folder / "runtime").rmdir()
+    else:
+        moved = tmp_path / "data" / "elsewhere"  # Skupper's command would not look there
+        (tmp_path / "data" / "skupper").rename(moved)
+        host.site = opened(moved)
+    items = secret(), using("server-cert-secret")
+    changes = planned(host.site, *items).changes
+    assert host.run(*items) == ["create", "create"]
+    verb = "start" if lacks == "start" else "reload"
+    assert host.site.after_change(changes) == f"run `skupper system {verb} -n ns` on edge"
+    assert host.run(*items) == []
+    assert "reload" not in (host.site.folder / "skupper-tls-manifest.json").read_text()
+    assert host.calls() == 0
+
+
+def test_nothing_is_to_do_after_a_reload(host: Host) -> None:
+    items = secret(), using("server-cert-secret")
+    changes = planned(host.site, *items).changes
+    host.run(*items)
+    assert host.site.after_change(changes) == ""
+
+
+def test_the_command_is_found_where_its_installer_puts_it(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "user" / ".local" / "bin"
+    place.mkdir(parents=True)
+    host.command.rename(place / "skupper")
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    assert host.run(secret(), using("server-cert-secret"))[-1] == "reload"
+    assert host.calls() == 1
+
+
+def test_a_reload_that_never_ends(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.command.write_text("#!/bin/sh\nexec sleep 60\n")
+    monkeypatch.setattr(system, "RELOAD_SECONDS", 0.5)
+    with pytest.raises(SiteError, match="timed out after"):
+        host.run(secret(), using("server-cert-secret"))
+    assert host.site.uptake([]).owed
