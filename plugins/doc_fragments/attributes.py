@@ -37,7 +37,12 @@ requirements:
 notes:
   - The module runs in Ansible's own process on the control node, whatever the connection of the host is. For a
     Kubernetes site C(ansible_connection) need not be set, and no Python is needed anywhere else.
-  - System sites (O(platform) other than V(kubernetes)) must have C(ansible_connection=local) in this version.
+  - Of a system site on another machine (O(platform) other than V(kubernetes)) only what reads and writes its files
+    runs there, by the connection of the host. The connection must support pipelining, as C(ansible.builtin.ssh) does,
+    whether or not it is switched on. The host needs Python 3.9 or later with nothing but its standard library, found
+    as Ansible finds it or set by C(ansible_python_interpreter). No file but the site's own is written on the host.
+  - With C(become) a system site is written as that user. As root the module goes on as the user that owns the
+    namespace folder of the site, so that its files stay that user's.
   - No byte of a key is ever part of a result, a diff, or a message. Certificates are shown by subject, alternative
     names, dates and SHA-256 fingerprint.
 """

@@ -14,7 +14,8 @@ options:
   platform:
     description:
       - What the site runs on. V(kubernetes) is a namespace of a Kubernetes or OpenShift cluster. V(linux), V(podman)
-        and V(docker) are Skupper v2 system sites, which are folders on a host.
+        and V(docker) are Skupper v2 system sites, which are folders on a host. The host is reached by the connection
+        of the inventory's host, with C(become) if that is set.
       - The default is the host variable C(skupper_site_platform), then V(kubernetes).
     type: str
     choices: [kubernetes, linux, podman, docker]
@@ -32,12 +33,13 @@ options:
     type: str
   data_home:
     description:
-      - The folder in which Skupper keeps the folder C(namespaces) of a system site. A relative path begins at the
-        folder of the playbook, or, in a playbook of this collection, at that of the inventory.
+      - The folder in which Skupper keeps the folder C(namespaces) of a system site, on the site's host. C(~) and
+        environment variables are those of the user there. A relative path is for sites on the control node only, and
+        begins at the folder of the playbook, or, in a playbook of this collection, at that of the inventory.
       - The default is the host variable C(skupper_site_data_home), then Skupper's own folder, which is
         C(/var/lib/skupper) for root and C(skupper) under E(XDG_DATA_HOME), or under C(~/.local/share), for others.
       - Not used for Kubernetes sites.
-    type: path
+    type: str
   listener_host:
     description:
       - The address of the host that the listeners of a system site bind.

@@ -73,7 +73,7 @@ class SiteError(SkupperTlsError):
 
 
 class NotReached(SiteError):
-    """The site did not answer, or not as an API server does."""
+    """The site did not answer, or not as an API server, or a host with the Python that is needed, does."""
 
 
 class NotPermitted(SiteError):

@@ -74,7 +74,7 @@ def site() -> dict[str, Any]:
         "platform": {"type": "str", "choices": ["kubernetes", "linux", "podman", "docker"]},
         "namespace": {"type": "str"},
         "version": {"type": "str"},
-        "data_home": {"type": "path"},
+        "data_home": {"type": "str"},
         "listener_host": {"type": "str"},
     }
 

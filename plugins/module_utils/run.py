@@ -14,6 +14,7 @@ from . import kube
 from .commands import authority, certificate, report, secrets, service, site_info, summaries
 from .commands.context import Context, require
 from .errors import SkupperTlsError, flatten
+from .sites import remote
 from .skupper.checks import check_of
 
 COMMANDS: Mapping[str, Callable[[Mapping[str, Any], Context], dict[str, Any]]] = {
@@ -62,6 +63,7 @@ def warm_up() -> None:
     A forked worker shares what its parent has loaded, looked up and cached. Without this, the first use of each
     library costs a worker about as much time as its requests.
     """
+    remote.sources()
     try:
         require("cryptography", "certificates")
         summaries.warm_up(datetime.now(timezone.utc))

@@ -132,8 +132,8 @@ controller:
   sample: true
 clock_offset:
   description:
-    - How many seconds the clock of the site's API server is ahead of that of the control node. Only read with
-      O(check=preflight); null where it is not known, as on system sites.
+    - How many seconds the clock of the site's API server, or of a system site's host, is ahead of that of the control
+      node. Only read with O(check=preflight); null where it is not known, as on the control node itself.
   type: float
   returned: success
   sample: 0.4

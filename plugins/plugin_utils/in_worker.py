@@ -3,14 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The action behind every module of the collection: each has a file of its name in plugins/action that imports it.
 
-It runs the module's command inside Ansible's worker: no connection, no interpreter start, no module archive. The
-strategy loads this class in the parent process before it forks the workers, so what is imported here, and in what
-it imports, is paid for once a play and not once a task.
+It runs the module's command inside Ansible's worker: no connection, no interpreter start, no module archive; only
+what reads and writes a system site on another machine runs there (:mod:`on_host`). The strategy loads this class in
+the parent process before it forks the workers, so what is imported here, and in what it imports, is paid for once a
+play and not once a task.
 """
 
 from __future__ import annotations
 
-import getpass
 import os
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,6 +21,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.multisite.skupper_tls.plugins.module_utils import options, run
 from ansible_collections.multisite.skupper_tls.plugins.module_utils.commands.context import Context
+from ansible_collections.multisite.skupper_tls.plugins.plugin_utils.on_host import Host
 
 run.warm_up()
 
@@ -52,7 +53,9 @@ class ActionModule(ActionBase):
         params = {**validation.validated_parameters, **_registered(arguments, variables)}
         if module == "authority" and self._task.run_once and not any(params["known"]):
             params["networks_of_hosts"] = self._networks(module, params["network"], variables)
-        result.update(run.execute(module, params, self._context(variables)))
+        host = Host(self, variables)
+        result.update(run.execute(module, params, self._context(variables, host)))
+        host.remember(result)
         if not self._task.diff:
             result.pop("diff", None)
         for line in result.get("table") or []:
@@ -98,7 +101,7 @@ class ActionModule(ActionBase):
         names = (option, *options.SPECS[module][option].get("aliases", ()))
         return any(name in self._task.args for name in names)
 
-    def _context(self, variables: dict[str, Any]) -> Context:
+    def _context(self, variables: dict[str, Any], host: Host) -> Context:
         return Context(
             host=str(variables.get("inventory_hostname", "")),
             check=bool(self._task.check_mode),
@@ -107,8 +110,8 @@ class ActionModule(ActionBase):
             base=self._base(variables),
             environment=dict(os.environ),
             user_id=os.getuid(),
-            remote=getattr(self._connection, "transport", "local") != "local",
-            become_user=self._become_user(),
+            remote=host.remote,
+            reach=host.reach,
         )
 
     def _base(self, variables: dict[str, Any]) -> Path:
@@ -117,13 +120,6 @@ class ActionModule(ActionBase):
         if _COLLECTION not in folder.resolve().parents:
             return folder
         return Path(variables.get("inventory_dir") or Path.cwd())
-
-    def _become_user(self) -> str:
-        """Return the user that the task is to become, empty where that is who runs it already."""
-        if not self._play_context.become:
-            return ""
-        user = str(self._play_context.become_user or "root")
-        return "" if user == getpass.getuser() else user
 
 
 def _registered(arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import copy
-import getpass
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -208,13 +207,3 @@ def test_not_a_system_site_and_not_permitted(tmp_path: Path) -> None:
         "unnamed",
     )
     assert tree(network.data_home) == before
-
-
-def test_become_is_refused_and_not_ignored(tmp_path: Path) -> None:
-    network = SystemNetwork(tmp_path / "run")
-    network.hosts["west"].update(ansible_become=True, ansible_become_user="nobody")
-    before = tree(network.data_home)
-    network.run().bad("west", "become is not supported", "become_user nobody", "nothing was written anywhere")
-    assert tree(network.data_home) == before
-    network.hosts["west"]["ansible_become_user"] = getpass.getuser()
-    network.run().good()

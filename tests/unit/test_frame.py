@@ -59,8 +59,8 @@ DOORS = {"open", "print", "input", "exec", "eval", "__import__", "breakpoint"}
 
 # What is shipped to a site's host, which has Python and nothing else; and all that these import.
 SHIPPED = sorted(
-    [*UTILS.glob("errors.py"), *UTILS.glob("plan.py"), *UTILS.glob("sites/system.py"), *UTILS.glob("skupper/**/*.py")]
-)
+    UTILS / name for name in ("errors.py", "plan.py", "sites/agent.py", "sites/start.py", "sites/system.py")
+) + sorted(UTILS.glob("skupper/**/*.py"))
 
 
 def load(path: str) -> Any:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,11 @@ from ..kube import Connection, api
 from ..options import CONNECTION_ENVIRONMENT
 from ..sites.base import Site, SiteAddress
 from ..sites.kubernetes import KubernetesSite
+from ..sites.remote import Reach, RemoteSite
 from ..sites.system import SystemSite, default_data_home
 from ..skupper import names
-from ..skupper.services import Service, parse_services
+from ..skupper.desired import SiteKind, item_kinds, secret_names
+from ..skupper.services import Service, parse_services, sound_services
 from ..stores.base import Store
 from ..stores.directory import DirectoryStore
 from ..stores.kubernetes import KubernetesStore
@@ -44,8 +46,8 @@ class Context:
         base: the folder that relative paths start from.
         environment: the environment variables.
         user_id: the user that runs the command.
-        remote: whether the host at hand is another machine than the one that runs the command.
-        become_user: the user that the task is to become, empty if it is to stay who it is.
+        remote: whether a system site is on another machine, or to be written as another user, than this process.
+        reach: the way to run something there, None if there is none.
     """
 
     host: str
@@ -56,7 +58,7 @@ class Context:
     environment: Mapping[str, str] = field(default_factory=dict)
     user_id: int = -1
     remote: bool = False
-    become_user: str = ""
+    reach: Reach | None = None
 
     def path(self, text: str) -> Path:
         """Return a path of the user's, relative ones from the playbook's folder."""
@@ -72,24 +74,18 @@ def open_site(params: Mapping[str, Any], context: Context) -> Site:
     address = _address(params, context)
     if address.platform == "kubernetes":
         return KubernetesSite(address, api(connection(params, context)))
-    if context.remote:
-        raise SiteError(
-            f"{address.platform} sites on another machine are not supported in this version",
-            site=context.host,
-            field="skupper_site_platform",
-            found="a connection other than local",
-            remedy="Run the play on the site's host with ansible_connection: local",
-        )
-    if context.become_user:
-        raise SiteError(
-            f"{address.platform} sites are written as the user that runs Ansible: become is not supported here",
-            site=context.host,
-            field="become",
-            found=f"become_user {context.become_user}",
-            remedy="Run ansible-playbook itself as the user that owns the site, without become",
-        )
     home = context.path(address.data_home) if address.data_home else None
-    return SystemSite(address, home or default_data_home(context.environment, context.user_id))
+    site = SystemSite(address, home or default_data_home(context.environment, context.user_id))
+    if context.reach is None:
+        return site
+    if not context.remote:
+        if context.user_id != 0 or not site.is_of_another_user():
+            return site
+        address = replace(address, data_home=str(home or ""))
+    # What a command will ask for; what is wrong with the services it finds out by itself.
+    services, _problems = sound_services(params.get("services") or [], context.groups, context.host)
+    kind = SiteKind(address.platform, "v2")
+    return RemoteSite(address, context.reach, secret_names(services, kind), item_kinds(services, kind))
 
 
 def _address(params: Mapping[str, Any], context: Context) -> SiteAddress:

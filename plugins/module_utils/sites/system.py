@@ -366,7 +366,8 @@ class SystemSite:
         command = [self._command() or "skupper", "system", "reload", "-n", self.address.namespace]
         runtime = f"/run/user/{os.getuid()}"
         environment = {**os.environ, "SKUPPER_PLATFORM": self.address.platform}
-        environment["XDG_DATA_HOME"] = str(self._data_home.parent)
+        if self._data_home != default_data_home(os.environ, os.getuid()):
+            environment["XDG_DATA_HOME"] = str(self._data_home.parent)
         if os.path.isdir(runtime):
             environment.setdefault("XDG_RUNTIME_DIR", runtime)  # systemctl --user and podman need it, sudo drops it
         with self._locked():

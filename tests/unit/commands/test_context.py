@@ -20,6 +20,7 @@ from ansible_collections.multisite.skupper_tls.plugins.module_utils.commands.con
     site_services,
 )
 from ansible_collections.multisite.skupper_tls.plugins.module_utils.errors import SiteError, SkupperTlsError, flatten
+from ansible_collections.multisite.skupper_tls.plugins.module_utils.sites.remote import RemoteSite
 from ansible_collections.multisite.skupper_tls.plugins.module_utils.sites.system import SystemSite
 from ansible_collections.multisite.skupper_tls.tests.unit.commands.factory import arguments
 from ansible_collections.multisite.skupper_tls.tests.unit.skupper.factory import GROUPS, entry
@@ -101,10 +102,29 @@ def test_relative_paths_are_from_the_base(tmp_path: Path) -> None:
     assert here.path("/a") == Path("/a")
 
 
-def test_a_system_site_on_another_machine() -> None:
-    with pytest.raises(SiteError) as caught:
-        open_site(params(platform="linux", namespace="ns"), context(remote=True))
-    assert caught.value.field == "skupper_site_platform"
+def never(data: bytes) -> str:
+    raise AssertionError("nothing was to be asked of the host")
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [({}, SystemSite), ({"reach": never}, SystemSite), ({"reach": never, "remote": True}, RemoteSite)],
+)
+def test_a_system_site_on_another_machine(given: dict[str, Any], kind: type) -> None:
+    site = open_site(params(platform="linux", namespace="ns", data_home="~/here"), context(**given))
+    assert isinstance(site, kind)
+    if kind is RemoteSite:
+        assert site.address.data_home == "~/here"  # to be expanded there
+
+
+@pytest.mark.parametrize("user", [0, 1000])
+def test_root_leaves_the_site_of_another_user_to_that_user(tmp_path: Path, user: int, monkeypatch: Any) -> None:
+    (tmp_path / "namespaces/ns").mkdir(parents=True)
+    monkeypatch.setattr("os.getuid", lambda: tmp_path.stat().st_uid + 1)
+    here = context(reach=never, user_id=user, base=tmp_path)
+    site = open_site(params(platform="linux", namespace="ns", data_home="."), here)
+    assert isinstance(site, SystemSite if user else RemoteSite)
+    assert user or site.address.data_home == str(tmp_path)
 
 
 @pytest.mark.parametrize(("text", "expected"), [("pw", b"pw"), ("é", "é".encode()), ("", None), (None, None)])
