@@ -87,8 +87,8 @@ class Network:
 class SystemNetwork(Network):
     """System sites, which are folders."""
 
-    def __init__(self, folder: Path, sites: Sequence[str] = SITES) -> None:
-        self.data_home = folder / "skupper"
+    def __init__(self, folder: Path, sites: Sequence[str] = SITES, data_home: Path | None = None) -> None:
+        self.data_home = data_home or folder / "skupper"
         variables = {
             "skupper_site_platform": "linux",
             "skupper_site_data_home": self.data_home,
