@@ -40,6 +40,10 @@ NETWORK_VARIABLES = {
     "wait_timeout": "skupper_tls_wait_timeout",
     "certificate_timeout": "skupper_tls_certificate_timeout",
     "overrides": "skupper_site_services",
+    "remove": "skupper_tls_remove",
+    "remove_store": "skupper_tls_remove_store",
+    "remove_skip_unreachable": "skupper_tls_remove_skip_unreachable",
+    "remove_timeout": "skupper_tls_remove_timeout",
 }
 """The variables that the options of the network, and what a site sets otherwise, default to."""
 
@@ -184,6 +188,11 @@ def state(*choices: str) -> dict[str, Any]:
     return {"state": {"type": "str", "choices": list(choices), "default": choices[0]}}
 
 
+def removal() -> dict[str, Any]:
+    """Return the option that names where the step removal is registered."""
+    return {"removal": {"type": "str"}}
+
+
 def _issue(validity_days: int) -> dict[str, Any]:
     return {
         "subject": {"type": "str"},
@@ -225,6 +234,7 @@ SPECS: Mapping[str, Mapping[str, Any]] = {
         **_signing_request(),
         "known": {"type": "list", "elements": "str", "default": []},
         "networks": {"type": "list", "elements": "str"},
+        "issued": {"type": "str"},
         **_SITE_COMMON,
     },
     "certificate": {
@@ -243,6 +253,7 @@ SPECS: Mapping[str, Mapping[str, Any]] = {
         "certificate_timeout": {"type": "float", "default": 60.0},
         "known": {"type": "list", "elements": "str", "default": []},
         "issued": {"type": "str"},
+        **removal(),
         **_SITE_COMMON,
     },
     "service": {
@@ -253,21 +264,38 @@ SPECS: Mapping[str, Mapping[str, Any]] = {
         "wait_timeout": {"type": "float", "default": 5.0},
         "known": {"type": "list", "elements": "str", "default": []},
         "issued": {"type": "str"},
+        **removal(),
         **_SITE_COMMON,
     },
     "site_info": {
         **services(False),
         **overrides(),
         "adopt": {"type": "bool", "default": False},
-        "check": {"type": "str", "choices": ["preflight", "secrets", "verify"], "default": "verify"},
+        "check": {
+            "type": "str",
+            "choices": ["preflight", "secrets", "verify", "removal", "unexposed"],
+            "default": "verify",
+        },
         "known": {"type": "list", "elements": "str", "default": []},
+        "remove": {"type": "raw"},
+        **removal(),
+        "remove_timeout": {"type": "float", "default": 60.0},
         **_SITE_COMMON,
     },
     "report": {
-        "step": {"type": "str", "choices": ["preflight", "barrier", "verify"], "required": True},
+        "step": {
+            "type": "str",
+            "choices": ["preflight", "barrier", "verify", "removal", "unexposed", "removed"],
+            "required": True,
+        },
         "sites": {"type": "dict"},
-        "registered": {"type": "str"},
+        "registered": {"type": "list", "elements": "str"},
         "issued": {"type": "list", "elements": "str", "default": []},
+        "remove": {"type": "raw"},
+        "remove_store": {"type": "bool", "default": False},
+        "remove_skip_unreachable": {"type": "bool", "default": False},
+        "limited": {"type": "bool", "default": False},
+        **removal(),
         **services(False),
         "site_overrides": {"type": "dict", "default": {}},
         **_SITE_COMMON,

@@ -34,6 +34,7 @@ class Observed:
         record: what the backend remembers beside the item.
         synced: a v1 entry that another site sent: not ours, yet not a user's own either.
         generated: a secret that Skupper is known to have made.
+        mentions: the secrets that are named in an item whose content the backend does not know.
     """
 
     content: Mapping[str, Any]
@@ -46,6 +47,7 @@ class Observed:
     record: Mapping[str, Any] = field(default_factory=dict)
     synced: bool = False
     generated: bool = False
+    mentions: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Observed(owner={self.owner!r}, network={self.network!r}, token={self.token!r})"

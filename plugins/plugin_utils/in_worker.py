@@ -129,7 +129,7 @@ def _registered(arguments: dict[str, Any], variables: dict[str, Any]) -> dict[st
     by every worker.
     """
     found: dict[str, Any] = {}
-    for option in ("known", "issued", "pending"):
+    for option in ("known", "issued", "pending", "removal"):
         name = arguments.get(option)
         if isinstance(name, str):
             found[option] = variables.get(name)
@@ -138,11 +138,17 @@ def _registered(arguments: dict[str, Any], variables: dict[str, Any]) -> dict[st
     if arguments.get("registered"):
         hostvars = variables["hostvars"]
         hosts = {host: hostvars[host] for host in variables["ansible_play_hosts_all"]}
-        found["sites"] = {host: said.get(arguments["registered"]) or {} for host, said in hosts.items()}
+        found["sites"] = {host: _last(said, arguments["registered"]) for host, said in hosts.items()}
         if "site_overrides" not in arguments:
             variable = options.NETWORK_VARIABLES["overrides"]
             found["site_overrides"] = {host: plain(said.get(variable)) or {} for host, said in hosts.items()}
     return found
+
+
+def _last(variables: Any, names: Any) -> Any:
+    """Return the result of the last of the tasks that the host has one of: a host that failed has none of the next."""
+    listed = names.split(",") if isinstance(names, str) else names
+    return next((variables[name] for name in reversed(listed) if variables.get(name)), {})
 
 
 def has_template(value: Any) -> bool:

@@ -19,7 +19,7 @@ from ..stores.records import Record
 from ..stores.requests import Requests
 from ..x509 import certificates, chain, checks, describe, keys, names, pem, rules
 from . import requesting, signers
-from .context import Context, open_store, passphrase
+from .context import Context, issued_results, open_store, passphrase
 from .sources.base import Source
 from .sources.chosen import read_source
 
@@ -273,7 +273,9 @@ def _absent(
     before = {**(describe.describe(record.certificates[0]) if record is not None else {}), **requesting.shown(requests)}
     if not before:
         return {"changed": False, "authority": None}
-    _refuse_used(store, record, params["network"])
+    # In check mode, what the same run would have removed before.
+    gone = {str(entry.get("name")) for entry in issued_results(params) if context.check and entry.get("changed")}
+    _refuse_used(store, record, params["network"], gone)
     if not context.check:
         if record is not None:
             signers.remove_intermediates(store, record.name)
@@ -282,11 +284,11 @@ def _absent(
     return {"changed": True, "authority": None, "diff": {"before": before, "after": {}}}
 
 
-def _refuse_used(store: Store, record: Record | None, network: str) -> None:
+def _refuse_used(store: Store, record: Record | None, network: str, gone: set[str]) -> None:
     if record is None:
         return
     records.refuse_borrowed(record, network)
-    users = _users(store, record)
+    users = [(name, owner) for name, owner in _users(store, record) if name not in gone]
     if users:
         raise StoreError(
             f"authority {record.name} is still used",

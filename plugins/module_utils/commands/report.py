@@ -23,12 +23,14 @@ from ..skupper.services import (
 )
 from ..stores import records
 from ..x509 import describe
+from . import removal_report
 from .context import Context, open_store
 
 HEADERS = {
     "preflight": ("SITE", "PLATFORM", "VERSION", "NAMESPACE", "STATE"),
     "barrier": ("SITE", "SECRETS", "CERTIFICATE", "CA", "STATE"),
     "verify": ("SITE", "VERSION", "NAMESPACE", "SERVICES", "CERTIFICATE", "CA", "NOT AFTER", "STATE"),
+    **removal_report.HEADERS,
 }
 
 
@@ -45,21 +47,28 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
             field="registered",
             remedy="Name the variable that the sites registered their results in, or give them as sites",
         )
-    sites = {host: _result(value) for host, value in given.items()}
+    sites = removal_report.without_left_out({host: _result(value) for host, value in given.items()}, params)
     services, findings = _services(params, context)
     of_sites = {host: _of_site(host, said, services, params, context) for host, said in sites.items()}
     findings += checks.mixed_networks({host: str(said.get("network") or "") for host, said in sites.items()})
+    sound = not findings
+    told: dict[str, Any] = {}
+    note: list[str] = []
     for host, said in sites.items():
         findings += _said(host, said, step)
     if step == "preflight":
         findings += _across_preflight(sites)
         for said in params.get("issued") or []:
             findings += _issue_findings(said)
-    else:
+    elif step == "removal" and sound:
+        told["removal"], note = removal_report.look(sites, services, params, context, findings)
+    elif step not in removal_report.STEPS:
         findings += _across_secrets(sites, services, of_sites, params, context)
+        if step == "verify" and sound and not any(entry.check == "TLS701" for entry in findings):
+            findings += removal_report.orphans_in_store(services, params, context)
     findings = checks.order(_once_for_all(findings, len(sites)))
     errors = [finding for finding in findings if finding.severity == ERROR]
-    open_ = errors if context.check and step != "preflight" else []
+    open_ = errors if context.check and step in ("barrier", "verify") else []
     failed = bool(errors) and not open_
     failing = {finding.site for finding in errors}
     bad = "pending" if open_ else "FAILED"
@@ -68,7 +77,8 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         key=lambda row: (row[-1] == "ok", row[0]),
     )
     shown = [finding for finding in findings if finding not in open_]
-    note = [f"check mode: nothing was written, so {len(open_)} checks are still to pass"] if open_ else []
+    if open_:
+        note.append(f"check mode: nothing was written, so {len(open_)} checks are still to pass")
     result: dict[str, Any] = {
         "changed": False,
         "step": step,
@@ -76,6 +86,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         "findings": [finding.as_dict() for finding in findings],
         "table": note + checks.table(shown, rows, HEADERS[step]),
         "failed": failed,
+        **told,
     }
     if failed:
         # A failed result is printed whole, and the table says all of it in a form that a person can read.
@@ -92,6 +103,7 @@ _AFTERMATH = {
     "preflight": "nothing was written anywhere",
     "barrier": "nothing is exposed anywhere",
     "verify": "run again after mending it, only what differs will be changed",
+    **removal_report.AFTERMATH,
 }
 
 
@@ -281,6 +293,8 @@ def _expected(name: str, params: Mapping[str, Any], context: Context, findings: 
 
 
 def _row(step: str, host: str, said: Mapping[str, Any], services: Iterable[Service], state: str) -> tuple[str, ...]:
+    if step in removal_report.STEPS:
+        return removal_report.row(step, host, said, state)
     if step == "preflight":
         return (host, *(str(said.get(key) or "-") for key in ("platform", "version", "namespace")), state)
     pairs = secret_pairs(services)

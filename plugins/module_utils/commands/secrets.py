@@ -12,11 +12,12 @@ from ..errors import SiteError, StoreError, raise_all
 from ..plan import OURS, Observed, Pending, Plan, diff, joined, plan
 from ..sites.base import Site
 from ..skupper.desired import Item, Material, SiteKind, secret_items, secret_names, site_problems
+from ..skupper.removal import USERS, uses
 from ..skupper.services import Service, Tls, concerning, custom_pairs, provides_with, secret_pairs
 from ..stores import records
 from ..stores.base import Store
 from ..x509 import pem
-from . import generated, summaries
+from . import generated, removal, summaries
 from .applying import Done, apply_plan
 from .context import (
     Context,
@@ -39,6 +40,8 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     Raises:
         SkupperTlsError: the site, the store or an option is not in order. Nothing was written if it was refused.
     """
+    if params.get("removal"):
+        return removal.remove(params, context)
     listed = site_services(params, context)
     known = settled_secrets(params, context) if params["state"] == "present" else None
     if known is not None:
@@ -200,7 +203,7 @@ def _absent(site: Site, services: list[Service], params: Mapping[str, Any], cont
     written = secret_names([service for service in services if not service.tls.generated], kind)
 
     def planned() -> tuple[Plan, Seen]:
-        seen = site.observe(wanted, {*kind.kinds, *generated.further_kinds(services, kind)})
+        seen = site.observe(wanted, {*kind.kinds, *USERS, *generated.further_kinds(services, kind)})
         lent = {name for name in written if not params["adopt"] and _of_another_network(seen.get(("Secret", name)))}
         raise_all(
             SiteError(
@@ -209,7 +212,7 @@ def _absent(site: Site, services: list[Service], params: Mapping[str, Any], cont
                 field=f"Secret/{name}",
                 remedy="Remove the service first (module service, state: absent)",
             )
-            for user, name in _users(seen, {*wanted} - lent)
+            for user, name in _users(seen, {*wanted} - lent, kind)
         )
         keys = [("Secret", name) for name in written if name not in lent]
         return plan([], seen, params["adopt"], [*generated.made_for(services, kind, seen), *keys]), seen
@@ -226,11 +229,10 @@ def _of_another_network(observed: Observed | None) -> bool:
     return observed is not None and observed.owner != OURS and bool(observed.network)
 
 
-def _users(observed: Seen, secrets: set[str]) -> list[tuple[str, str]]:
-    users = []
-    for (kind, name), item in observed.items():
-        content = item.content.get("spec") or item.content
-        for field in ("tlsCredentials", "tlsCertAuthority"):
-            if content.get(field) in secrets:
-                users.append((f"{kind} {name}", str(content[field])))
-    return users
+def _users(observed: Seen, secrets: set[str], kind: SiteKind) -> list[tuple[str, str]]:
+    return [
+        (f"{key[0]} {key[1]}", name)
+        for key, item in observed.items()
+        if key[0] != "Certificate"
+        for name in sorted(secrets & uses(key, item, kind))
+    ]

@@ -16,7 +16,7 @@ from ..skupper import generated
 from ..skupper.desired import Item, SiteKind, profile_name, secret_names, service_items, site_problems
 from ..skupper.names import ADDRESS_LABEL, SERVICE_CLIENT
 from ..skupper.services import Service, concerning
-from . import summaries
+from . import removal, summaries
 from .applying import apply_plan
 from .context import Context, known_site, open_site, pending_certificates, site_services, was_reloaded
 from .secrets import secret_summaries
@@ -30,6 +30,8 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     Raises:
         SkupperTlsError: the site or an option is not in order. Nothing was written if it was refused.
     """
+    if params.get("removal"):
+        return removal.unexpose(params, context)
     listed = site_services(params, context)
     present = params["state"] == "present"
     known = known_site(params)

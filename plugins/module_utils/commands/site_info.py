@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable
 
-from ..errors import InputError, SkupperTlsError
+from ..errors import InputError, NotPermitted, SkupperTlsError
 from ..plan import Observed, joined, plan
 from ..sites.base import Health, Site
 from ..sites.kubernetes import is_ready
@@ -20,7 +20,7 @@ from ..skupper.checks import ERROR, WARNING, Finding
 from ..skupper.desired import Item, SiteKind, item_kinds, secret_names, site_problems
 from ..skupper.names import ADDRESS_LABEL
 from ..skupper.services import Service, concerning, custom_pairs, provides_with, secret_pairs, sound_services
-from . import generated
+from . import generated, removal
 from .context import Context, asked, known_site, open_site
 from .secrets import desired_secrets, secret_summaries, stand_ins
 from .service import desired_items, expose_plan, remembering, role_of
@@ -59,7 +59,7 @@ def _read(params: Mapping[str, Any], context: Context, result: dict[str, Any], f
     overrides = params.get("overrides")
     listed, problems = sound_services(params.get("services") or [], context.groups, context.host, overrides=overrides)
     findings += [found for problem in problems for found in checks.from_error(problem, context.host)]
-    if not listed and not findings and params["check"] != "verify":
+    if not listed and not findings and params["check"] not in ("verify", *removal.CHECKS):
         findings.append(
             Finding(
                 "TLS801",
@@ -74,6 +74,10 @@ def _read(params: Mapping[str, Any], context: Context, result: dict[str, Any], f
     site = open_site(params, context)
     kind = site.kind()
     result["version"] = kind.version
+    if params["check"] in removal.CHECKS:
+        if not problems:
+            removal.inspect(site, listed, params, context, result, findings)
+        return
     services = concerning(listed, kind.version)
     if params["check"] == "secrets":
         observed = site.observe(secret_names(services, kind), [])
@@ -88,8 +92,8 @@ def _read(params: Mapping[str, Any], context: Context, result: dict[str, Any], f
         if findings:
             listed = [service for service in listed if not site_problems([service], kind)]
             services = concerning(listed, kind.version)
-    kinds = item_kinds(services, kind)
-    observed = _attempt(lambda: site.observe(secret_names(services, kind), kinds), {}, context.host, findings)
+    alone = not preflight and not any(isinstance(entry, Mapping) for entry in params.get("known") or [])
+    observed = _attempt(lambda: _observe(site, services, kind, owned=alone), {}, context.host, findings)
     summaries = secret_summaries(observed, services, kind, context)
     result["secrets"] = summaries
     desired = _desired(site, services, kind, context, findings)
@@ -100,6 +104,22 @@ def _read(params: Mapping[str, Any], context: Context, result: dict[str, Any], f
         findings += _verify(context.host, services, summaries, desired, observed, kind)
         findings += _certificate_findings(services, observed, kind, params, context)
         findings += _not_reloaded(site)
+        if not problems:
+            findings += removal.orphan_findings(context.host, listed, observed, kind)
+
+
+def _observe(site: Site, services: list[Service], kind: SiteKind, owned: bool) -> dict[tuple[str, str], Observed]:
+    """Read the site. To list secrets is one request more and a permission that no other step needs.
+
+    So what is ours and no service's is looked for by verify alone, and not in each step of a rollout.
+    """
+    names, kinds = secret_names(services, kind), item_kinds(services, kind)
+    if owned:
+        try:
+            return site.observe(names, kinds, owned=True)
+        except NotPermitted:
+            pass
+    return site.observe(names, kinds)
 
 
 def _desired(
@@ -161,6 +181,7 @@ def _look_ahead(
         }
         if all(settled):
             verified = _verify(context.host, services, result["secrets"], desired, observed, kind)
+            verified += removal.orphan_findings(context.host, services, observed, kind)
             result["settled"]["findings"] = [finding.as_dict() for finding in checks.order(verified)]
 
 
@@ -181,18 +202,7 @@ def _preflight(
     result["identity"] = health.identity
     result["controller"] = health.controller
     result["clock_offset"] = health.clock_offset
-    findings += [
-        Finding(
-            "TLS103",
-            ERROR,
-            context.host,
-            "",
-            f"not permitted: {permission}",
-            "",
-            "Grant it to the user of the site by a Role, or run as the user that owns the site",
-        )
-        for permission in health.missing_permissions
-    ]
+    findings += checks.permission_findings(context.host, health.missing_permissions)
     findings += checks.clock_findings(context.host, health.clock_offset)
 
 

@@ -48,7 +48,8 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     """Open the site, tidy up and make changes if asked to, and return what stands there then.
 
     Args:
-        request: the address, the changes, whether to tidy up, and names of secrets and kinds to observe.
+        request: the address, the changes, whether to tidy up, names of secrets and kinds to observe, and whether all
+            secrets of ours are to be observed.
     """
     done: list[Change] = []
     reply: dict[str, Any] = {"errors": []}
@@ -67,7 +68,7 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
 def _state(site: SystemSite, request: Mapping[str, Any]) -> dict[str, Any]:
     health = site.health([], 0)
     uptake = site.uptake(request["secrets"])
-    observed = site.observe(request["secrets"], request["kinds"])
+    observed = site.observe(request["secrets"], request["kinds"], owned=request["owned"])
     return {
         "health": {"identity": health.identity, "missing_permissions": health.missing_permissions},
         "uptake": {name: getattr(uptake, name) for name in ("command", "started", "owed", "used")},

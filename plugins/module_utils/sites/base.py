@@ -62,8 +62,14 @@ class Site(Protocol):
     def kind(self) -> SiteKind:
         """Return platform and Skupper version; SiteError where there is no Skupper."""
 
-    def observe(self, secrets: Iterable[str], kinds: Iterable[str]) -> dict[tuple[str, str], Observed]:
-        """Return the named secrets, and every item of the given kinds."""
+    def observe(
+        self, secrets: Iterable[str], kinds: Iterable[str], owned: bool = False
+    ) -> dict[tuple[str, str], Observed]:
+        """Return the named secrets, and every item of the given kinds; ``owned``: every secret of ours as well.
+
+        Besides items there are the kinds ``Note`` (what was noted of an item of ours that is there no longer),
+        ``Bridge`` (of a v1 router, with TLS) and ``File`` (of a user, on system sites, that names a secret).
+        """
 
     def follow_up(self, changes: Sequence[Change]) -> list[Change]:
         """Return what must be done after these changes so that Skupper reads them, or still owes to earlier ones."""
@@ -82,6 +88,9 @@ class Site(Protocol):
 
     def health(self, services: Iterable[Service], now: float, adopt: bool = False) -> Health:
         """Return what preflight wants to know; ``now`` is seconds since the epoch, ``adopt`` as in the modules."""
+
+    def removal_permissions(self, listing: bool) -> tuple[str, ...]:
+        """Return what a removal needs and is not granted; ``listing``: it must find all secrets of ours."""
 
     def ready(self, keys: Iterable[tuple[str, str]], seconds: float) -> Mapping[tuple[str, str], Any]:
         """Wait until Skupper has taken up the items, at most so many seconds, where a controller is at work."""

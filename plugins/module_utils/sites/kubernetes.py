@@ -31,6 +31,9 @@ CONTROLLER = "skupper-service-controller"
 ENTRY_ANNOTATION = "entry.multisite.skupper-tls/"
 PROFILE_ANNOTATION = "profile.multisite.skupper-tls/"
 
+_NOTED = {"RouterProfile": (ROUTER, PROFILE_ANNOTATION), "ServiceEntry": (ENTRIES, ENTRY_ANNOTATION)}
+_CONTROLLED = ("internal.skupper.io/controlled", "internal.skupper.io/certificate")
+
 CONFLICT_RETRIES = 8
 POLL_SECONDS = 0.5
 
@@ -89,9 +92,13 @@ class KubernetesSite:
 
     # -- reading
 
-    def observe(self, secrets: Iterable[str], kinds: Iterable[str]) -> dict[tuple[str, str], Observed]:
-        found: dict[tuple[str, str], Observed] = {}
+    def observe(
+        self, secrets: Iterable[str], kinds: Iterable[str], owned: bool = False
+    ) -> dict[tuple[str, str], Observed]:
+        found = self._own_secrets() if owned else {}
         for name in secrets:
+            if ("Secret", name) in found:
+                continue
             body = self._api.get(self._path("secrets", name))
             if body is not None:
                 found[("Secret", name)] = self._secret(body)
@@ -100,10 +107,16 @@ class KubernetesSite:
             for body in self._list(V2_PLURALS[kind]):
                 found[(kind, body["metadata"]["name"])] = self._object(body)
         if wanted & {"RouterProfile", "ServiceEntry"}:
-            found.update(self._observe_v1())
+            found.update(self._observe_v1(wanted))
         return found
 
-    def _observe_v1(self) -> dict[tuple[str, str], Observed]:
+    def _own_secrets(self) -> dict[tuple[str, str], Observed]:
+        labels = ownership_labels(self.address.network)
+        selector = ",".join(f"{key}={value}" for key, value in labels.items())
+        body = self._api.get(self._path("secrets"), {"labelSelector": selector}) or {}
+        return {("Secret", item["metadata"]["name"]): self._secret(item) for item in body.get("items") or []}
+
+    def _observe_v1(self, wanted: set[str]) -> dict[tuple[str, str], Observed]:
         router = self._config_map(ROUTER)
         config = v1config.parse_router_config(_data(router).get(ROUTER_KEY, ""))
         found: dict[tuple[str, str], Observed] = {}
@@ -116,11 +129,33 @@ class KubernetesSite:
             record = _record(entries, ENTRY_ANNOTATION + address)
             status = {"bridges": v1config.bridges(config, address)}
             found[("ServiceEntry", address)] = self._kept(content, record, status, bool(content.get("origin")))
+        if "Bridge" in wanted:
+            found.update(
+                {("Bridge", name): Observed(content) for name, content in v1config.tls_bridges(config).items()}
+            )
+        if "Note" in wanted:
+            found.update(self._notes(router, "RouterProfile", found))
+            found.update(self._notes(entries, "ServiceEntry", found))
         return found
+
+    def _notes(
+        self, body: Mapping[str, Any], kind: str, found: Mapping[tuple[str, str], Observed]
+    ) -> dict[tuple[str, str], Observed]:
+        """Return our annotations of what is not ours, or gone: who removes an item leaves its annotation."""
+        prefix = _NOTED[kind][1]
+        notes = {}
+        for annotation in body["metadata"].get("annotations") or {}:
+            name, record = annotation[len(prefix) :], _record(body, annotation)
+            item = found.get((kind, name))
+            if not annotation.startswith(prefix) or (item is not None and item.owner == OURS):
+                continue
+            if record.get("network") == self.address.network:
+                notes[("Note", f"{kind}/{name}")] = Observed({"noted": record}, owner=OURS, network=record["network"])
+        return notes
 
     def _secret(self, body: Mapping[str, Any]) -> Observed:
         data = {key: _decoded(value) for key, value in (body.get("data") or {}).items()}
-        return self._observed(body, {"type": body.get("type", ""), "data": data})
+        return self._observed(body, {"type": body.get("type", ""), "data": data}, {"controlled": _controlled(body)})
 
     def _object(self, body: Mapping[str, Any]) -> Observed:
         return self._observed(body, {"spec": body.get("spec") or {}}, body.get("status") or {})
@@ -176,6 +211,8 @@ class KubernetesSite:
             self._edit(ROUTER, lambda body: self._profile_patch(body, change))
         elif kind == "ServiceEntry":
             self._apply_entry(change)
+        elif kind == "Note":
+            self._remove_note(change)
         elif change.action == "replace":
             self._delete(change)
             self._api.create(self._collection(kind), self._body(change.item))
@@ -237,6 +274,17 @@ class KubernetesSite:
             found = change.before.content if change.before is not None else {}
             change = Change("create", replace(change.item, content=_merged(found, change.item.content)))
         self._edit(ENTRIES, lambda body: self._entry_patch(body, change))
+
+    def _remove_note(self, change: Change) -> None:
+        kind, dummy, name = change.item.name.partition("/")
+        config_map, prefix = _NOTED[kind]
+
+        def patch(body: Mapping[str, Any]) -> dict[str, Any]:
+            record = _record(body, prefix + name)
+            self._unchanged(change, {"noted": record} if record else None)
+            return {"metadata": {"annotations": {prefix + name: None}}}
+
+        self._edit(config_map, patch)
 
     def _entry_patch(self, body: Mapping[str, Any], change: Change) -> dict[str, Any]:
         address = change.item.name
@@ -339,6 +387,17 @@ class KubernetesSite:
         deployment = _unless_forbidden(lambda: self._api.get(path), [])
         return bool(((deployment or {}).get("status") or {}).get("readyReplicas"))
 
+    def removal_permissions(self, listing: bool) -> tuple[str, ...]:
+        wanted = [("", "secrets", "", verb) for verb in ("get", "delete", *(["list"] if listing else []))]
+        if self.kind().version == "v2":
+            wanted += [
+                ("skupper.io", plural, "", verb) for plural in V2_PLURALS.values() for verb in ("list", "delete")
+            ]
+        else:
+            wanted += [("", "configmaps", name, verb) for name in (ENTRIES, ROUTER) for verb in ("get", "patch")]
+        missing = review_permissions(self._api, self.address.namespace, wanted)
+        return tuple(_permission_text(item) for item in missing)
+
     def ready(self, keys: Iterable[tuple[str, str]], seconds: float) -> Mapping[tuple[str, str], Any]:
         wanted = [key for key in keys if key[0] in ("Listener", "Connector", "ServiceEntry")]
         kinds = sorted({kind for kind, _name in wanted})
@@ -393,6 +452,14 @@ def is_ready(key: tuple[str, str], observed: Observed | None) -> bool:
         return bool(observed.status.get("bridges"))
     conditions = observed.status.get("conditions") or []
     return any(entry.get("type") == "Configured" and entry.get("status") == "True" for entry in conditions)
+
+
+def _controlled(body: Mapping[str, Any]) -> bool:
+    """Return whether Skupper v2 made the object itself: its annotations say so, or a Certificate owns it."""
+    metadata = body["metadata"]
+    annotations = metadata.get("annotations") or {}
+    owners = [owner.get("kind") for owner in metadata.get("ownerReferences") or []]
+    return any(annotations.get(name) == "true" for name in _CONTROLLED) or "Certificate" in owners
 
 
 def _unless_forbidden(read: Callable[[], Any], refusals: list[NotPermitted]) -> Any:

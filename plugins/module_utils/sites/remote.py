@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from ..errors import NotReached, SkupperTlsError, raise_all
-from ..plan import Change, Observed
+from ..plan import OURS, Change, Observed
 from ..skupper.desired import SECRET_KINDS, SiteKind
 from ..skupper.services import Service, Workload
 from . import wire
@@ -89,21 +89,26 @@ class RemoteSite:
         self._kind = SiteKind(address.platform, "v2", address.listener_host, address.namespace)
         self._said: dict[str, Any] = {}
         self._fresh = False
+        self._owned = False
 
     def kind(self) -> SiteKind:
         self._known()
         return self._kind
 
-    def observe(self, secrets: Iterable[str], kinds: Iterable[str]) -> dict[tuple[str, str], Observed]:
+    def observe(
+        self, secrets: Iterable[str], kinds: Iterable[str], owned: bool = False
+    ) -> dict[tuple[str, str], Observed]:
         names, wanted = list(secrets), list(kinds)
-        if not (self._fresh and set(names) <= set(self._secrets) and set(wanted) <= set(self._kinds)):
+        expected = set(names) <= set(self._secrets) and set(wanted) <= set(self._kinds) and owned <= self._owned
+        if not (self._fresh and expected):
             self._expect(names, wanted)
+            self._owned = self._owned or owned
             self._ask()
         self._fresh = False  # who reads again wants to know what stands there by then
         return {
             (kind, name): Observed(**found)
             for kind, name, found in self._said["observed"]
-            if (name in names if kind == "Secret" else kind in wanted)
+            if (name in names or (owned and found["owner"] == OURS) if kind == "Secret" else kind in wanted)
         }
 
     def follow_up(self, changes: Sequence[Change]) -> list[Change]:
@@ -138,6 +143,9 @@ class RemoteSite:
             clock_offset=said["clock_offset"],
         )
 
+    def removal_permissions(self, listing: bool) -> tuple[str, ...]:
+        return tuple(self._known()["health"]["missing_permissions"])
+
     def ready(self, keys: Iterable[tuple[str, str]], seconds: float) -> Mapping[tuple[str, str], Any]:
         return {}
 
@@ -167,6 +175,7 @@ class RemoteSite:
             "tidy": tidy,
             "secrets": self._secrets,
             "kinds": self._kinds,
+            "owned": self._owned,
         }
         message = {**sources(), "nonce": nonce.hex(), "request": wire.Wire(nonce, "request").dump(request)}
         sent = time.time()

@@ -45,6 +45,7 @@ API_VERSION = "skupper.io/v2alpha1"
 RELOAD_SECONDS = 300.0
 
 _SITE_KIND = re.compile(r"""^\s*["']?kind["']?:\s*["']?Site["']?\s*,?\s*$""", re.MULTILINE)
+_CREDENTIALS = re.compile(r"""["']?tlsCredentials["']?\s*:\s*["']?([A-Za-z0-9][-A-Za-z0-9.]*)""")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9._/-]*")
 _NOT_TEXT = ("true", "false", "yes", "no", "on", "off", "y", "n", "null")
 _RENAME_EXCHANGE = 2  # renameat2(2)
@@ -137,11 +138,13 @@ class SystemSite:
 
     # -- reading
 
-    def observe(self, secrets: Iterable[str], kinds: Iterable[str]) -> dict[tuple[str, str], Observed]:
+    def observe(
+        self, secrets: Iterable[str], kinds: Iterable[str], owned: bool = False
+    ) -> dict[tuple[str, str], Observed]:
         manifest = self._manifest()
         found: dict[tuple[str, str], Observed] = {}
         wanted = tuple(kinds)
-        keys = [("Secret", name) for name in secrets]
+        keys = [("Secret", name) for name in [*secrets, *(self._own_secrets(manifest) if owned else [])]]
         keys += [("Issuer", SERVICE_CA)] if "Issuer" in wanted else []
         for key in keys:
             observed = self._observe_folder(*key, manifest)
@@ -151,7 +154,40 @@ class SystemSite:
             kind, name = [*file.stem.split("-", 1), ""][:2]
             if kind in wanted and name:
                 found[(kind, name)] = self._observe_resource(file, kind, name, manifest)
+        if "File" in wanted:
+            found.update(self._foreign_files(found))
+        if "Note" in wanted:
+            found.update(self._notes(manifest))
         return found
+
+    def _own_secrets(self, manifest: Mapping[str, Any]) -> list[str]:
+        items = [(key.partition("/"), entry) for key, entry in manifest["items"].items()]
+        return [name for (kind, dummy, name), entry in items if kind == "Secret" and self._is_own(entry)]
+
+    def _is_own(self, entry: Mapping[str, Any]) -> bool:
+        return entry.get("network") == self.address.network
+
+    def _foreign_files(self, found: Mapping[tuple[str, str], Observed]) -> dict[tuple[str, str], Observed]:
+        """Return the files of other names than ours that name a secret, whatever they are: Skupper reads them all."""
+        files = {}
+        for file in self._resources(RESOURCES, (".yaml", ".yml", ".json")):
+            text = self._read(file)
+            kind, dummy, name = file.stem.partition("-")
+            if _mentions(text) and not (file.suffix == ".yaml" and (kind, name) in found):
+                files[("File", file.name)] = Observed({}, token=_hash(text), mentions=_mentions(text))
+        return files
+
+    def _notes(self, manifest: Mapping[str, Any]) -> dict[tuple[str, str], Observed]:
+        """Return our lines of the manifest whose files somebody else has removed."""
+        notes = {}
+        for key, entry in manifest["items"].items():
+            kind, dummy, name = key.partition("/")
+            folder = FOLDERS.get(kind)
+            there = self.folder / folder / name if folder else self._resource_file(Item(kind, name, {}))
+            if self._is_own(entry) and not there.exists():
+                token = _hash(json.dumps(entry, sort_keys=True).encode("utf-8"))
+                notes[("Note", key)] = self._observed({"noted": entry}, entry, token, entry.get("labels"))
+        return notes
 
     def _observe_folder(self, kind: str, name: str, manifest: Mapping[str, Any]) -> Observed | None:
         folder = self.folder / FOLDERS[kind] / name
@@ -169,7 +205,10 @@ class SystemSite:
         entry = manifest["items"].get(f"{kind}/{name}")
         # One that somebody edited has content that we do not know: it differs, and is written again.
         known = entry if entry is not None and entry.get("sha256") == _hash(text) else {}
-        return self._observed(known.get("content", {}), entry, _hash(text), known.get("labels", {}))
+        mentions = () if known else _mentions(text)
+        # Labels are ours whatever was edited: by them a removal knows whose it is.
+        labels = (entry or {}).get("labels", {})
+        return self._observed(known.get("content", {}), entry, _hash(text), labels, mentions)
 
     def _observed(
         self,
@@ -177,10 +216,11 @@ class SystemSite:
         entry: Mapping[str, Any] | None,
         token: str,
         labels: Mapping[str, str] | None = None,
+        mentions: tuple[str, ...] = (),
     ) -> Observed:
         network = str(entry.get("network", "")) if entry is not None else ""
         owner = OURS if network == self.address.network else FOREIGN
-        return Observed(content, labels or {}, owner, network, token)
+        return Observed(content, labels or {}, owner, network, token, mentions=mentions)
 
     def _manifest(self) -> dict[str, Any]:
         file = self.folder / MANIFEST
@@ -287,10 +327,11 @@ class SystemSite:
             staging.mkdir(mode=0o700)
             (self.folder / FOLDERS[change.item.kind] / change.item.name).rename(staging / change.item.name)
             shutil.rmtree(staging)
-        else:
+        elif change.item.kind != "Note":
             self._resource_file(change.item).unlink()
         manifest = self._manifest()
-        manifest["items"].pop(f"{change.item.kind}/{change.item.name}", None)
+        noted = change.item.name if change.item.kind == "Note" else f"{change.item.kind}/{change.item.name}"
+        manifest["items"].pop(noted, None)
         self._write_manifest(manifest)
 
     def _claim(self, item: Item, digest: str | None) -> None:
@@ -305,6 +346,9 @@ class SystemSite:
             self._write_manifest(manifest)
 
     def _write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        if not manifest["items"] and "reload" not in manifest:
+            (self.folder / MANIFEST).unlink(missing_ok=True)
+            return
         text = json.dumps(manifest, indent=2, sort_keys=True) + "\n"
         _replace_file(self.folder / MANIFEST, text.encode("utf-8"), 0o644)
 
@@ -406,19 +450,21 @@ class SystemSite:
 
     def health(self, services: Iterable[Service], now: float, adopt: bool = False) -> Health:
         self.kind()
-        missing = [
-            f"write {folder}"
-            for folder in (self.folder, *(self.folder / part for part in (RESOURCES, *FOLDERS.values())))
-            if folder.exists() and not os.access(folder, os.W_OK | os.X_OK)
-        ]
-        return Health(identity=f"{os.uname().nodename}:{self.folder.resolve()}", missing_permissions=tuple(missing))
+        identity = f"{os.uname().nodename}:{self.folder.resolve()}"
+        return Health(identity=identity, missing_permissions=self.removal_permissions(listing=False))
+
+    def removal_permissions(self, listing: bool) -> tuple[str, ...]:
+        folders = (self.folder, *(self.folder / part for part in (RESOURCES, *FOLDERS.values())))
+        return tuple(
+            f"write {folder}" for folder in folders if folder.exists() and not os.access(folder, os.W_OK | os.X_OK)
+        )
 
     def ready(self, keys: Iterable[tuple[str, str]], seconds: float) -> Mapping[tuple[str, str], Any]:
         return {}
 
     # Not by pathlib: from Python 3.13 on it takes a folder that may not be read for one that is empty or not there.
 
-    def _resources(self, folder: str) -> list[Path]:
+    def _resources(self, folder: str, suffixes: tuple[str, ...] = (".yaml", ".yml")) -> list[Path]:
         path = self.folder / folder
         try:
             names = os.listdir(path)
@@ -426,7 +472,7 @@ class SystemSite:
             return []
         except OSError as error:
             raise self._read_error(path, error) from None
-        return sorted(path / name for name in names if name.endswith((".yaml", ".yml")))
+        return sorted(path / name for name in names if name.endswith(suffixes))
 
     def _is_folder(self, folder: Path) -> bool:
         try:
@@ -471,6 +517,12 @@ def _is_named(secret: str, text: str) -> bool:
     """
     names = f"{re.escape(secret)}|{re.escape(secret.removesuffix('-profile'))}"
     return re.search(rf"(?<![\w.-])(?:{names})(?![\w.-])", text) is not None
+
+
+def _mentions(text: bytes) -> tuple[str, ...]:
+    """Return the secrets that a resource names, by its text alone: a site's host need not have a YAML library."""
+    found = _CREDENTIALS.findall(text.decode("utf-8", "replace"))
+    return tuple(dict.fromkeys(found))
 
 
 def _hash(*parts: bytes) -> str:

@@ -28,6 +28,9 @@ CHECKS: Mapping[str, str] = {
     "TLS202": "the secret is this collection's",
     "TLS203": "the secret has its keys",
     "TLS204": "the secret has the type that Skupper uses",
+    "TLS205": "every secret of ours belongs to a service",
+    "TLS206": "a removal takes no secret of the user with it",
+    "TLS207": "nothing uses what is to be removed",
     "TLS301": "the private key matches the certificate",
     "TLS302": "the certificate is valid now",
     "TLS303": "the alternative names cover the address",
@@ -37,10 +40,12 @@ CHECKS: Mapping[str, str] = {
     "TLS402": "no other object has the name",
     "TLS403": "Skupper has taken the service up",
     "TLS404": "the workload is there",
+    "TLS405": "everything of ours belongs to a service",
     "TLS601": "every site holds the same certificates",
     "TLS602": "the sites hold what the store holds",
     "TLS603": "every site has a generated certificate and a CA of its own",
     "TLS701": "the store and what it is to issue are in order",
+    "TLS702": "everything in the store belongs to a service",
     "TLS801": "the inventory is in order",
 }
 
@@ -292,6 +297,12 @@ def network_errors(networks: Mapping[str, str]) -> list[InputError]:
 
 def _some(hosts: Sequence[str], most: int = 6) -> str:
     return ", ".join(hosts[:most]) + (f" and {len(hosts) - most} more" if len(hosts) > most else "")
+
+
+def permission_findings(site: str, missing: Iterable[str]) -> list[Finding]:
+    """Return a finding for each permission that is needed and not granted."""
+    remedy = "Grant it to the user of the site by a Role, or run as the user that owns the site"
+    return [Finding("TLS103", ERROR, site, "", f"not permitted: {name}", "", remedy) for name in missing]
 
 
 def clock_findings(site: str, offset: float | None, most: float = 60.0, refused: float = 240.0) -> list[Finding]:

@@ -60,6 +60,18 @@ def bridges(config: list[Any], address: str) -> list[str]:
     ]
 
 
+def tls_bridges(config: list[Any]) -> dict[str, dict[str, str]]:
+    """Return by name of a bridge with TLS its address and, as ``tlsCredentials``, its profile."""
+    return {
+        str(attributes.get("name")): {
+            "address": str(attributes.get("address", "")).split(":", maxsplit=1)[0],
+            "tlsCredentials": str(attributes["sslProfile"]),
+        }
+        for kind, attributes in config
+        if kind in _BRIDGES and attributes.get("sslProfile")
+    }
+
+
 def parse_entry(text: str) -> dict[str, Any]:
     """Return the entry of a service, with its targets by name; empty for a text that is no JSON object."""
     try:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import json
 import multiprocessing
 import os
 import signal
@@ -239,8 +238,7 @@ def test_update_and_delete(site: SystemSite) -> None:
     assert converge(site, secret("2"), listener(5002)) == ["update", "update"]
     assert (certs(site) / "tls.key").read_bytes() == b"tls.key 2\n"
     assert converge(site, gone=[secret().key, listener().key]) == ["delete", "delete"]
-    assert sorted(tree(site.folder)) == ["input/resources/Site-edge.yaml", "skupper-tls-manifest.json"]
-    assert json.loads((site.folder / "skupper-tls-manifest.json").read_text())["items"] == {}
+    assert sorted(tree(site.folder)) == ["input/resources/Site-edge.yaml"], "an empty manifest is nobody's"
     assert converge(site, gone=[secret().key, listener().key]) == []
 
 
@@ -458,8 +456,11 @@ def test_killed_anywhere_and_run_again(tmp_path: Path, step: str) -> None:
         _complete(site)
         items, gone = STEPS[step]
         converge(site, *items, gone=gone)
-        expected = {"skupper-tls-manifest.json", "input/resources/Site-edge.yaml"}
+        # Where the run died between a file and its line of the manifest, a removal still finds the line.
+        converge_notes(site)
+        expected = {"input/resources/Site-edge.yaml"}
         if step != "gone":
+            expected.add("skupper-tls-manifest.json")
             expected |= {f"input/certs/server-cert-secret/{key}" for key in secret().content["data"]}
             expected.add("input/resources/Listener-payments-5001.yaml")
         assert set(tree(site.folder)) == expected
@@ -469,6 +470,13 @@ def test_killed_anywhere_and_run_again(tmp_path: Path, step: str) -> None:
             return
         assert os.WTERMSIG(status) == signal.SIGKILL
     raise AssertionError("never came to its end")
+
+
+def converge_notes(site: SystemSite) -> None:
+    notes = site.observe([], ["Note"])
+    for change in plan([], notes, False, list(notes)).changes:
+        site.apply(change)
+    assert site.observe([], ["Note"]) == {}
 
 
 def _look_all_the_time(folder: Path, stop: Any, results: Any) -> None:

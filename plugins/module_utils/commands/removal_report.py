@@ -1,0 +1,227 @@
+# Copyright (c) 2026 multisite.skupper_tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way back, across all sites: what goes, which sites are left out, what goes from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import SkupperTlsError
+from ..skupper import checks
+from ..skupper.checks import ERROR, WARNING, Finding
+from ..skupper.removal import OPTION, ORPHANS, SERVICES, Scope, offers, parse_scope
+from ..skupper.services import DEFAULT_AUTHORITY, Service, secret_pairs
+from ..stores.base import Store
+from .context import Context, open_store
+
+STEPS = ("removal", "unexposed", "removed")
+HEADERS = {
+    "removal": ("SITE", "VERSION", "NAMESPACE", "EXPOSED", "SECRETS", "STAYS", "STATE"),
+    "unexposed": ("SITE", "VERSION", "NAMESPACE", "STATE"),
+    "removed": ("SITE", "VERSION", "REMOVED", "STAYS", "STATE"),
+}
+AFTERMATH = {
+    "removal": "nothing was removed anywhere",
+    "unexposed": "no secret was removed anywhere; run again after mending it",
+    "removed": "nothing was removed from the store; run again after mending it",
+}
+
+Sites = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Records:
+    """What the store holds of the network: certificates with the authorities of their revisions, authorities."""
+
+    certificates: Mapping[str, frozenset[str]]
+    authorities: frozenset[str]
+
+
+def look(
+    sites: Sites, services: list[Service], params: Mapping[str, Any], context: Context, findings: list[Finding]
+) -> tuple[dict[str, Any], list[str]]:
+    """Return what is to be removed, for the steps after it, and what the table says of the store.
+
+    Args:
+        findings: what the sites found, completed here; a site that may be left out is only warned of.
+    """
+    left_out = _left_out(findings, params["remove_skip_unreachable"])
+    told: dict[str, Any] = {
+        "remove": params.get("remove") or "",
+        "addresses": [],
+        "left_out": left_out,
+        "store": {"certificates": [], "authorities": []},
+    }
+    try:
+        scope = parse_scope(params.get("remove"), services)
+    except SkupperTlsError as error:
+        findings += checks.from_error(error, "", "TLS801")
+        return told, []
+    said = {host: result.get("removal") or {} for host, result in sites.items()}
+    if not scope.what:
+        findings.append(_not_said(said, services))
+        return told, []
+    held = {address for site in said.values() for address in site.get("held") or []}
+    found = {address for site in said.values() for address in site.get("addresses") or []}
+    told["addresses"] = sorted((scope.addresses | found) - held)
+    if left_out and len(left_out) == len(sites):
+        findings.append(Finding("TLS101", ERROR, "", "", "no site is reached", "", "Run again when the sites are"))
+    told["store"], lines = _store(scope, said, left_out, params, context, findings)
+    return told, lines
+
+
+def _left_out(findings: list[Finding], skip: bool) -> list[str]:
+    """Return the sites that were not reached and are to be left out, and turn their errors into warnings."""
+    missed = sorted({entry.site for entry in findings if entry.check == "TLS101"})
+    remedy = "What stands there is left: run again when it is reached" if skip else (
+        "Run again when it is; skupper_tls_remove_skip_unreachable: true leaves it out"
+    )  # fmt: skip
+    severity = WARNING if skip else ERROR
+    findings[:] = [
+        Finding(entry.check, severity, entry.site, entry.subject, entry.message, entry.found, remedy)
+        if entry.check == "TLS101"
+        else entry
+        for entry in findings
+    ]
+    return missed if skip else []
+
+
+def _not_said(said: Mapping[str, Mapping[str, Any]], services: list[Service]) -> Finding:
+    orphans = sorted({name for site in said.values() for name in site.get("orphans") or []})
+    found = f"orphans: {', '.join(orphans)}" if orphans else "no orphans"
+    return Finding("TLS801", ERROR, "", OPTION, "it is not said what to remove", found, f"Set it to {offers(services)}")
+
+
+def _store(
+    scope: Scope,
+    said: Mapping[str, Mapping[str, Any]],
+    left_out: list[str],
+    params: Mapping[str, Any],
+    context: Context,
+    findings: list[Finding],
+) -> tuple[dict[str, list[str]], list[str]]:
+    nothing: dict[str, list[str]] = {"certificates": [], "authorities": []}
+    wanted = params["remove_store"]
+    if not params.get("store") and not wanted:
+        return nothing, []
+    try:
+        records = read_records(open_store(params, context), params["network"])
+    except SkupperTlsError as error:
+        found = checks.from_error(error, "", "TLS701")
+        findings += found if wanted else _as_warnings(found)
+        return nothing, []
+    kept = {name for site in said.values() for name in site.get("kept") or {}}
+    certificates, authorities = leaving_records(scope, records, kept)
+    names = _names(certificates, authorities)
+    if not names:
+        return nothing, []
+    if not wanted:
+        return nothing, [f"the store keeps {names}; skupper_tls_remove_store: true removes them as well"]
+    if left_out or params["limited"]:
+        why = f"{', '.join(left_out)} may still hold them" if left_out else "this run is limited to some of the sites"
+        return nothing, [f"the store keeps {names}, for {why}"]
+    verb = "would go" if context.check else "go"
+    return {"certificates": certificates, "authorities": authorities}, [f"from the store {verb} {names}"]
+
+
+def _as_warnings(found: Iterable[Finding]) -> list[Finding]:
+    return [
+        Finding(entry.check, WARNING, entry.site, entry.subject, entry.message, entry.found, entry.remedy)
+        for entry in found
+    ]
+
+
+def _names(certificates: Iterable[str], authorities: Iterable[str]) -> str:
+    return ", ".join([f"certificate {name}" for name in certificates] + [f"authority {name}" for name in authorities])
+
+
+def read_records(store: Store, network: str) -> Records:
+    """Return what the store holds of the network, for what it is.
+
+    Raises:
+        StoreError: the store cannot be read, or not be listed.
+    """
+    found: dict[str, dict[str, frozenset[str]]] = {"certificate": {}, "authority": {}}
+    for kind, records in found.items():
+        for name in store.names(kind):
+            stored = store.read(kind, name)
+            if stored is not None and stored.document.get("network") == network:
+                revisions = stored.document.get("revisions") or []
+                records[name] = frozenset(str(entry.get("authority") or "") for entry in revisions)
+    return Records(found["certificate"], frozenset(found["authority"]))
+
+
+def leaving_records(scope: Scope, records: Records, kept: Iterable[str] = ()) -> tuple[list[str], list[str]]:
+    """Return the names of the certificates and of the authorities that go with what is to be removed.
+
+    An authority goes with the last certificate that it issued, unless a service that stays names it.
+
+    Args:
+        kept: what stays on some site, as kind and name: its certificate is still served.
+    """
+    needed = {pair.server_secret for pair in secret_pairs(scope.staying)}
+    needed |= {name.partition("/")[2] for name in kept if name.startswith("Secret/")}
+    ours = {pair.server_secret for pair in secret_pairs(scope.leaving)}
+    certificates = [
+        name for name in records.certificates if name not in needed and (scope.what != SERVICES or name in ours)
+    ]
+    used = {
+        issuer for name, issuers in records.certificates.items() if name not in certificates for issuer in issuers
+    } | _named_authorities(scope.staying)
+    theirs = {issuer for name in certificates for issuer in records.certificates[name]}
+    if scope.what == SERVICES:
+        theirs |= _named_authorities(scope.leaving)  # also where a run before this one took the certificates
+    authorities = [
+        name for name in records.authorities if name not in used and (scope.what != SERVICES or name in theirs)
+    ]
+    return sorted(certificates), sorted(authorities)
+
+
+def _named_authorities(services: Iterable[Service]) -> set[str]:
+    signers = {service.tls.signer for service in services if service.tls.signer}
+    return signers | {service.tls.authority or DEFAULT_AUTHORITY for service in services if not service.tls.generated}
+
+
+def orphans_in_store(services: Iterable[Service], params: Mapping[str, Any], context: Context) -> list[Finding]:
+    """Return a warning for each record of the store that no service of the inventory needs."""
+    if not params.get("store"):
+        return []
+    try:
+        records = read_records(open_store(params, context), params["network"])
+    except SkupperTlsError as error:
+        return _as_warnings(checks.from_error(error, "", "TLS702"))
+    certificates, authorities = leaving_records(Scope(ORPHANS, staying=tuple(services)), records)
+    remedy = (
+        f"Run multisite.skupper_tls.remove with -e skupper_tls_remove={ORPHANS} -e skupper_tls_remove_store=true, "
+        "or put the service into the inventory"
+    )
+    return [
+        Finding("TLS702", WARNING, "", name, "it belongs to no service of the inventory", "", remedy)
+        for name in [*(f"certificate {name}" for name in certificates), *(f"authority {name}" for name in authorities)]
+    ]
+
+
+def without_left_out(sites: Sites, params: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the sites but those that the step removal left out."""
+    told = (params.get("removal") or {}).get("removal") or {}
+    return {host: said for host, said in sites.items() if host not in (told.get("left_out") or [])}
+
+
+def row(step: str, host: str, said: Mapping[str, Any], state: str) -> tuple[str, ...]:
+    """Return the line of a site."""
+    version, namespace = str(said.get("version") or "-"), str(said.get("namespace") or "-")
+    if step == "unexposed":
+        return host, version, namespace, state
+    if step == "removed":
+        return host, version, str(len(said.get("removed") or [])), _some(said.get("kept")), state
+    found = said.get("removal") or {}
+    secrets = [name.partition("/")[2] for name in found.get("remove") or [] if name.startswith("Secret/")]
+    return host, version, namespace, _some(found.get("unexpose")), _some(secrets), _some(found.get("kept")), state
+
+
+def _some(names: Iterable[str] | None, most: int = 4) -> str:
+    listed = list(names or [])
+    return ",".join(listed[:most]) + (f",+{len(listed) - most}" if len(listed) > most else "") or "-"
