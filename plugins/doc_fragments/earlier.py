@@ -34,3 +34,12 @@ options:
       - Else it tells, with O(known), whether the certificates are still those that the site was compared with.
     type: str
 """
+
+    REMOVAL = r"""
+options:
+  removal:
+    description:
+      - The name of the variable in which the result of M(multisite.skupper_tls.report) with C(step=removal) is
+        registered, in the same run. What is to be removed is taken from there.
+    type: str
+"""

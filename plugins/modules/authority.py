@@ -74,6 +74,12 @@ options:
     type: list
     elements: str
     default: []
+  issued:
+    description:
+      - The name of the variable in which the result of M(multisite.skupper_tls.certificate) with C(state=absent) is
+        registered, in the same run. In check mode, with O(state=absent), certificates that it would have removed do
+        not keep the authority from being removed.
+    type: str
   source:
     description:
       - A CA to import, with its issuers up to the self-signed root, for the router and OpenSSL accept no chain without

@@ -26,16 +26,23 @@ options:
       - V(barrier) takes results of M(multisite.skupper_tls.secrets), or of M(multisite.skupper_tls.site_info) with
         C(check=secrets), and fails unless every site holds the same secrets and they are what the store holds.
       - V(verify) takes results of M(multisite.skupper_tls.site_info) with C(check=verify), and does the same
-        comparison.
+        comparison. It also warns of what the store holds and no service of the inventory needs.
+      - V(removal) takes results of M(multisite.skupper_tls.site_info) with C(check=removal), and says what goes, from
+        which sites, and what from the store. A site that was not reached is an error.
+      - V(unexposed) takes results of M(multisite.skupper_tls.service) and of M(multisite.skupper_tls.site_info) with
+        C(check=unexposed), and fails if any site still exposes what is to go, before any secret is removed.
+      - V(removed) takes results of M(multisite.skupper_tls.secrets), and fails if any site failed.
     type: str
-    choices: [preflight, barrier, verify]
+    choices: [preflight, barrier, verify, removal, unexposed, removed]
     required: true
   registered:
     description:
       - The name of the variable in which every host of the play has its result. A host without a result, or with that
         of an unreachable host, counts as a site that was not reached.
+      - Of several variables the last one that a host has counts, for a host that failed has no result of the next task.
       - Not for a play with C(serial), where hosts of later batches would count as not reached.
-    type: str
+    type: list
+    elements: str
   sites:
     description:
       - By inventory name of the host, its registered result, where O(registered) does not do. With O(registered) it is
@@ -48,6 +55,29 @@ options:
     type: list
     elements: str
     default: []
+  remove:
+    description:
+      - For V(removal), what is to be removed, as in O(multisite.skupper_tls.site_info#module:remove). Without it the
+        step fails, and says what could be removed.
+      - The default is the variable C(skupper_tls_remove).
+    type: raw
+  remove_store:
+    description:
+      - For V(removal), whether the certificates of what goes, and authorities that no certificate needs any more, are
+        to be removed from the store. That cannot be undone.
+      - The variable C(skupper_tls_remove_store) takes the place of the default.
+    type: bool
+    default: false
+  remove_skip_unreachable:
+    description:
+      - For V(removal), whether sites that are not reached are left out. Then nothing is removed from the store.
+      - The variable C(skupper_tls_remove_skip_unreachable) takes the place of the default.
+    type: bool
+    default: false
+  limited:
+    description: For V(removal), whether this run has not all sites of the network. Then the store keeps what it has.
+    type: bool
+    default: false
   services:
     description:
       - The services whose secrets are compared.
@@ -69,6 +99,7 @@ options:
 extends_documentation_fragment:
   - multisite.skupper_tls.attributes
   - multisite.skupper_tls.connection
+  - multisite.skupper_tls.earlier.removal
   - multisite.skupper_tls.network
   - multisite.skupper_tls.services
   - multisite.skupper_tls.site
@@ -135,6 +166,34 @@ table:
     - "SITE  VERSION  NAMESPACE  SERVICES           CERTIFICATE  CA           NOT AFTER   STATE"
     - "east  v2       shop       payments:provider  D1:81:77:99  A3:74:0F:89  2027-11-24  ok"
     - "west  v2       shop       payments:consumer  D1:81:77:99  A3:74:0F:89  2027-11-24  ok"
+removal:
+  description: What is to be removed, for the steps after this one.
+  type: dict
+  returned: with O(step=removal)
+  contains:
+    remove:
+      description: What the user has said.
+      type: raw
+      returned: always
+    addresses:
+      description: The addresses that go, and whose entries Skupper v1 is to take away from all sites.
+      type: list
+      elements: str
+      returned: always
+    left_out:
+      description: The sites that were not reached and are left out.
+      type: list
+      elements: str
+      returned: always
+    store:
+      description: The names of what goes from the store, as V(certificates) and V(authorities).
+      type: dict
+      returned: always
+  sample:
+    remove: payments
+    addresses: [payments]
+    left_out: []
+    store: {certificates: [server-cert-secret], authorities: []}
 findings:
   description:
     - The checks that did not pass, of the sites and of the comparison, each like

@@ -29,6 +29,9 @@ options:
       - V(present) makes the site hold the secrets.
       - V(absent) removes them. That is refused as long as a listener, a connector or an entry on the site uses one of
         them. The store is not needed. One that another network of this collection wrote stays.
+      - V(absent) with O(removal) removes the secrets that are to go, and with them router profiles, Certificates and
+        what was noted of things that are no longer there. What something else still uses stays. O(services) is then the
+        whole inventory, of which O(removal) says what goes.
   services:
     description:
       - The services whose secrets are meant. All of them are checked before anything is read or written, and every
@@ -48,6 +51,7 @@ extends_documentation_fragment:
   - multisite.skupper_tls.connection
   - multisite.skupper_tls.earlier
   - multisite.skupper_tls.earlier.issued
+  - multisite.skupper_tls.earlier.removal
   - multisite.skupper_tls.network
   - multisite.skupper_tls.services
   - multisite.skupper_tls.services.overrides
@@ -106,6 +110,17 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+removed:
+  description: What was removed, or in check mode would be, as kind and name.
+  type: list
+  elements: str
+  returned: with O(removal)
+  sample: [Secret/ca-cert-secret, Secret/server-cert-secret]
+kept:
+  description: By kind and name what would go with the services and stays, and what uses it.
+  type: dict
+  returned: with O(removal)
+  sample: {Secret/server-cert-secret: Listener mine}
 version:
   description: The major version of Skupper on the site.
   type: str

@@ -25,6 +25,8 @@ options:
     description:
       - V(present) exposes the services. It is refused as long as the site does not hold both secrets complete.
       - V(absent) removes what this collection wrote for the services. Secrets stay.
+      - V(absent) with O(removal) removes what exposes the services that are to go. O(services) is then the whole
+        inventory, of which O(removal) says what goes.
   services:
     description:
       - The services that are meant. All of them are checked before anything is read or written, and every error is told
@@ -45,6 +47,7 @@ extends_documentation_fragment:
   - multisite.skupper_tls.connection
   - multisite.skupper_tls.earlier
   - multisite.skupper_tls.earlier.issued
+  - multisite.skupper_tls.earlier.removal
   - multisite.skupper_tls.network
   - multisite.skupper_tls.services
   - multisite.skupper_tls.services.overrides
@@ -108,6 +111,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+removed:
+  description: What was removed, or in check mode would be, as kind and name.
+  type: list
+  elements: str
+  returned: with O(removal)
+  sample: [Listener/payments-5001]
 version:
   description: The major version of Skupper on the site.
   type: str

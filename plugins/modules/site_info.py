@@ -21,13 +21,33 @@ options:
       - V(preflight) looks at all that must be in order before anything is written, which is the site, its version,
         permissions, clock, workloads, and what stands under the names that the run would write.
       - V(secrets) reads the secrets alone.
-      - V(verify) looks at secrets and services as they are to be after a run.
+      - V(verify) looks at secrets and services as they are to be after a run. What is ours and belongs to no service of
+        the inventory is a warning. Secrets are looked at for that only where O(known) has no result, for that takes a
+        request more, and the permission to list Secrets.
+      - V(removal) looks at what O(remove) would remove, and what keeps it from that.
+      - V(unexposed) looks whether anything still uses what O(removal) says is to go, and waits for Skupper to take away
+        what it made itself, which are the entries on other v1 sites and the bridges of a v1 router. In check mode it
+        looks at nothing.
     type: str
-    choices: [preflight, secrets, verify]
+    choices: [preflight, secrets, verify, removal, unexposed]
     default: verify
+  remove:
+    description:
+      - With O(check=removal), what is to be removed. One or more addresses of services, as a list or as text with
+        commas, V(all) for the whole network, or V(orphans) for what is ours and belongs to no service of the inventory.
+      - Without it, RV(removal) says which orphans there are.
+      - The default is the variable C(skupper_tls_remove).
+    type: raw
+  remove_timeout:
+    description:
+      - With O(check=unexposed), how many seconds to wait at most.
+      - The variable C(skupper_tls_remove_timeout) takes the place of the default.
+    type: float
+    default: 60.0
   services:
     description:
-      - The services that are meant. Errors in them are findings. None at all is a finding too, but for V(verify).
+      - The services that are meant. Errors in them are findings. None at all is a finding too for V(preflight) and
+        V(secrets).
       - The default is the variable C(skupper_tls_services).
     default: []
   adopt:
@@ -39,6 +59,7 @@ extends_documentation_fragment:
   - multisite.skupper_tls.attributes
   - multisite.skupper_tls.connection
   - multisite.skupper_tls.earlier
+  - multisite.skupper_tls.earlier.removal
   - multisite.skupper_tls.network
   - multisite.skupper_tls.services
   - multisite.skupper_tls.services.overrides
@@ -253,6 +274,47 @@ services:
       server_secret: server-cert-secret
       ca_secret: ca-cert-secret
       objects: [Connector/payments-5001, Connector/payments-5002]
+removal:
+  description: What would be removed from the site.
+  type: dict
+  returned: with O(check=removal), where the site could be read
+  contains:
+    unexpose:
+      description: What exposes the services that go, as kind and name. It goes first, on every site.
+      type: list
+      elements: str
+      returned: always
+    remove:
+      description: What goes after that.
+      type: list
+      elements: str
+      returned: always
+    kept:
+      description: What would go and stays, and what uses it.
+      type: dict
+      returned: always
+    addresses:
+      description: The addresses of what exposes services and goes.
+      type: list
+      elements: str
+      returned: always
+    held:
+      description: The addresses of v1 entries that other users have written, and that therefore stay.
+      type: list
+      elements: str
+      returned: always
+    orphans:
+      description: What belongs to no service of the inventory. Only looked for without O(remove).
+      type: list
+      elements: str
+      returned: always
+  sample:
+    unexpose: [Listener/payments-5001]
+    remove: [Secret/ca-cert-secret]
+    kept: {Secret/server-cert-secret: Listener mine}
+    addresses: [payments]
+    held: []
+    orphans: []
 settled:
   description:
     - With O(check=preflight), what a run would not have to do. It is for the option O(known) of the steps after it.

@@ -132,7 +132,8 @@ def _registered(arguments: dict[str, Any], variables: dict[str, Any]) -> dict[st
     for option in ("known", "issued", "pending", "removal"):
         name = arguments.get(option)
         if isinstance(name, str):
-            found[option] = variables.get(name)
+            # Never None, which is the option not given: that would be every service, and not those that are to go.
+            found[option] = variables.get(name) or {}
         elif isinstance(name, list):
             found[option] = [variables.get(each) for each in name]
     if arguments.get("registered"):

@@ -10,7 +10,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from ansible_collections.multisite.skupper_tls.tests.integration.networks import
 )
 from ansible_collections.multisite.skupper_tls.tests.integration.playbook import Run
 from tests.cluster.clusters import Cluster
+from tests.cluster.controller import Controller
 
 Take = Callable[[int], list[Cluster]]
 Make = Callable[..., Any]
@@ -88,18 +89,28 @@ def ours(network: Any, site: str) -> list[str]:
     return sorted(found)
 
 
-def predicted_and_done(network: Any, what: Any, **extra: Any) -> Run:
+def at_rest(network: Any) -> Any:
+    """The state, when those who play Skupper have written all that they had to."""
+    before = None
+    while (now := state(network)) != before:
+        before = now
+        time.sleep(1)
+    return now
+
+
+def predicted_and_done(network: Any, what: Any, played: bool = False, **extra: Any) -> Run:
     """Remove, after check mode has written nothing and said the same; and once more, which changes nothing."""
-    before = state(network)
+    read = at_rest if played else state
+    before = read(network)
     predicted = remove(network, what, "--check", "--diff", **extra).good()
-    assert state(network) == before, "check mode wrote something"
+    assert read(network) == before, "check mode wrote something"
     done = remove(network, what, "--diff", **extra).good()
     assert done.changes() == predicted.changes()
     assert done.diffs() == predicted.diffs()
-    after = state(network)
+    after = read(network)
     again = remove(network, what, "--diff", **extra).good()
     assert again.count("changed") == 0
-    assert state(network) == after
+    assert read(network) == after
     assert "PRIVATE" not in predicted.output + done.output
     return done
 
@@ -242,6 +253,16 @@ def test_what_to_remove_must_be_said(make: Make) -> None:
     remove(network, "stock").bad("is not the address of a service of the inventory", "one or more of payments")
     remove(network, "all,payments").bad("all cannot be combined with an address")
     remove(network, "payments", skupper_tls_store=None, skupper_tls_remove_store=True).bad("the store is not given")
+    assert state(network) == before
+
+
+def test_without_the_step_before_nothing_goes(make: Make) -> None:
+    network = make("system")
+    network.run().good()
+    before = state(network)
+    for module in ("service", "secrets"):
+        tasks = [{f"multisite.skupper_tls.{module}": {"state": "absent", "removal": "not_there"}}]
+        network.play(tasks).bad("the step before has not said what is to be removed")
     assert state(network) == before
 
 
@@ -468,6 +489,40 @@ def test_v2_certificates_go_after_the_listeners_of_all_sites(make: Make) -> None
     assert network.objects("west", "Certificate") == {}
     assert "Certificate/skupper-tls-payments" in done.of(SECRETS)["west"].result["removed"]
     assert "Secret/skupper-tls-payments" not in done.of(SECRETS)["west"].result["removed"], "that is Skupper's to do"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_generated_mode(make: Make, kind: str) -> None:
+    """Certificates and their secrets go with their service, what all share with the last one; Skupper is played."""
+    network = make(kind)
+    for service in network.variables["skupper_tls_services"]:
+        service["tls"] = {"mode": "generated"}
+    leaf, shared = "skupper-tls-payments", ("skupper-service-ca", "skupper-service-client")
+    with ExitStack() as stack:
+        others = [] if kind == "system" else [cluster for name, cluster in network.clusters.items() if name != "east"]
+        for name, cluster in [] if kind == "system" else network.clusters.items():
+            peers = others if kind == "v1" and name == "east" else []
+            stack.enter_context(Controller(cluster, network.namespace, kind, peers))
+        network.run().good()
+        network.variables["skupper_tls_remove_timeout"] = 30
+        predicted_and_done(network, "payments", played=True)
+        assert not any("payments" in name for site in SITES for name in [*network.exposed(site), *ours(network, site)])
+        if kind == "v2":
+            eventually(lambda: not any(network.secret(site, leaf) for site in SITES))
+            assert all(network.secret(site, name) for site in SITES for name in shared)
+            assert {f"Certificate/{name}" for name in shared} <= set(ours(network, "west"))
+        assert "no service of the inventory" not in network.run("verify").output
+        predicted_and_done(network, "all", played=True)
+        assert {site: ours(network, site) for site in SITES} == {site: [] for site in SITES}
+        if kind == "v2":
+            eventually(lambda: not any(network.secret(site, name) for site in SITES for name in (leaf, *shared)))
+
+
+def eventually(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not done():
+        assert time.monotonic() < deadline, "it has not come"
+        time.sleep(0.2)
 
 
 # -- what others have left, and what a run that died leaves

@@ -238,7 +238,9 @@ def results(tmp_path: Path) -> list[tuple[str, dict[str, Any]]]:
         if module in run.SITE_MODULES:
             arguments = {"platform": "linux", "namespace": "shop", "data_home": str(tmp_path), **arguments}
         # The action plugin puts the results in the place of their variables' names.
-        earlier: dict[str, Any] = {name: arguments.pop(name) for name in ("known", "issued") if name in arguments}
+        earlier: dict[str, Any] = {
+            name: arguments.pop(name) for name in ("known", "issued", "removal") if name in arguments
+        }
         store = {"type": "directory", "path": str(tmp_path / "store")}
         validated = ArgumentSpecValidator(options.spec(module)).validate({"store": store, **arguments})
         assert not validated.error_messages
@@ -263,6 +265,16 @@ def results(tmp_path: Path) -> list[tuple[str, dict[str, Any]]]:
         read = call("site_info", dry, services=services, known=[known, written, exposed])
         call("report", dry, step="barrier", sites={"east": written}, services=services)
         call("report", dry, step="verify", sites={"east": read}, services=services)
+    for dry in (True, False):
+        looked = call("site_info", dry, services=services, check="removal", remove="payments")
+        told = call("report", dry, step="removal", sites={"east": looked}, services=services, remove="payments")
+        call("service", dry, state="absent", services=services, removal=told)
+        unexposed = call("site_info", dry, services=services, check="unexposed", removal=told)
+        call("report", dry, step="unexposed", sites={"east": unexposed}, services=services, removal=told)
+        gone = call("secrets", dry, state="absent", services=services, removal=told)
+        call("report", dry, step="removed", sites={"east": gone}, services=services, removal=told)
+    for module in ("secrets", "service"):
+        call(module, services=services)
     (resources / "Connector-payments-5001.yaml").unlink()
     call("site_info", services=services)
     for module in ("service", "secrets"):
@@ -327,6 +339,22 @@ def task_files(role: str, entry: str) -> list[str]:
 
 def unused(module: str, arguments: Mapping[str, Any]) -> set[str]:
     """The options that a module takes only for the sake of module_defaults, or not for this step."""
+    return _unused(module, arguments) | _unused_for_removal(module, arguments)
+
+
+def _unused_for_removal(module: str, arguments: Mapping[str, Any]) -> set[str]:
+    """What a removal does not use, and what nothing else uses."""
+    if module in ("secrets", "service"):
+        return {"adopt", "store", "wait_timeout", "certificate_timeout"} if "removal" in arguments else set()
+    if module == "site_info":
+        return {"remove", "remove_timeout"} - {"removal": {"remove"}, "unexposed": {"remove_timeout"}}.get(
+            arguments.get("check", ""), set()
+        )
+    removing = {"remove", "remove_store", "remove_skip_unreachable"}
+    return set() if arguments.get("step") == "removal" else removing
+
+
+def _unused(module: str, arguments: Mapping[str, Any]) -> set[str]:
     if module == "site_info" and arguments.get("check") != "preflight":
         return {"store", "adopt"}
     return {"store"} if module == "service" or arguments.get("step") == "preflight" else set()
@@ -338,7 +366,8 @@ def used_variables(role: str, entry: str) -> set[str]:
     for text in task_files(role, entry):
         found |= set(re.findall(r"\bskupper_tls_\w+", text))
         for module, arguments in tasks_of(yaml.safe_load(text)):
-            found |= {variable for name, variable in options.OPTION_VARIABLES.items() if name == module}
+            if arguments.get("state") != "absent":
+                found |= {variable for name, variable in options.OPTION_VARIABLES.items() if name == module}
             own = set(options.spec(module)) - {*arguments, *unused(module, arguments)}
             found |= {variable for option, variable in options.NETWORK_VARIABLES.items() if option in own}
     return found
@@ -398,6 +427,10 @@ def test_role_arguments_are_those_of_the_modules(role: str, entry: str, spec: di
         "skupper_tls_network": options.network()["network"],
         "skupper_tls_adopt": options.spec("secrets")["adopt"],
         "skupper_tls_wait_timeout": options.spec("service")["wait_timeout"],
+        "skupper_tls_remove": options.spec("report")["remove"],
+        "skupper_tls_remove_store": options.spec("report")["remove_store"],
+        "skupper_tls_remove_skip_unreachable": options.spec("report")["remove_skip_unreachable"],
+        "skupper_tls_remove_timeout": options.spec("site_info")["remove_timeout"],
     }
     known = {name: argument for name, argument in spec["options"].items() if name in modules}
     assert list(differences({name: modules[name] for name in known}, known, "options")) == []

@@ -40,7 +40,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     Raises:
         SkupperTlsError: the site, the store or an option is not in order. Nothing was written if it was refused.
     """
-    if params.get("removal"):
+    if params.get("removal") is not None:
         return removal.remove(params, context)
     listed = site_services(params, context)
     known = settled_secrets(params, context) if params["state"] == "present" else None

@@ -30,7 +30,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     Raises:
         SkupperTlsError: the site or an option is not in order. Nothing was written if it was refused.
     """
-    if params.get("removal"):
+    if params.get("removal") is not None:
         return removal.unexpose(params, context)
     listed = site_services(params, context)
     present = params["state"] == "present"

@@ -1,0 +1,124 @@
+# Copyright (c) 2026 multisite.skupper_tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way back: what goes from the store, and the modules by themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.multisite.skupper_tls.plugins.module_utils.commands.removal_report import (
+    Records,
+    leaving_records,
+)
+from ansible_collections.multisite.skupper_tls.plugins.module_utils.skupper.removal import parse_scope
+from ansible_collections.multisite.skupper_tls.plugins.plugin_utils.in_worker import _last
+from ansible_collections.multisite.skupper_tls.tests.unit.commands.factory import command, failure, tree
+from ansible_collections.multisite.skupper_tls.tests.unit.skupper.factory import entry, parsed
+
+SHOP = parsed()
+OWN = parsed(address="stock", tls={"server_secret": "stock-server", "ca_secret": "stock-ca", "authority": "stock-ca"})
+SHARED = parsed(address="stock")
+SIGNED = parsed(address="stock", tls={"mode": "generated", "signer": "root"})
+RECORDS = Records(
+    {
+        "server-cert-secret": frozenset({"default"}),
+        "stock-server": frozenset({"stock-ca", "older-ca"}),
+        "gone": frozenset({"default"}),
+    },
+    frozenset({"default", "stock-ca", "older-ca", "root", "unused"}),
+)
+
+
+@pytest.mark.parametrize(
+    ("what", "services", "certificates", "authorities"),
+    [
+        ("stock", [SHOP, OWN], ["stock-server"], ["older-ca", "stock-ca"]),
+        ("stock", [SHOP, SHARED], [], []),
+        ("stock", [SHOP, SIGNED], [], ["root"]),
+        ("payments", [SHOP, OWN], ["server-cert-secret"], []),  # gone still uses default
+        ("payments,stock", [SHOP, SHARED], ["server-cert-secret"], []),
+        ("all", [SHOP], sorted(RECORDS.certificates), sorted(RECORDS.authorities)),
+        ("orphans", [SHOP, OWN], ["gone"], ["root", "unused"]),
+        ("orphans", [SHOP, SIGNED], ["gone", "stock-server"], ["older-ca", "stock-ca", "unused"]),
+    ],
+)
+def test_what_leaves_the_store(what: str, services: list[Any], certificates: list[str], authorities: list[str]) -> None:
+    assert leaving_records(parse_scope(what, services), RECORDS) == (certificates, authorities)
+
+
+def test_what_a_site_still_serves_stays_in_the_store() -> None:
+    found = leaving_records(parse_scope("all", [SHOP]), RECORDS, ["Secret/server-cert-secret", "Certificate/gone"])
+    assert found == (["gone", "stock-server"], ["older-ca", "root", "stock-ca", "unused"])
+
+
+def test_the_last_result_of_a_host_counts() -> None:
+    variables = {"first": {"failed": True}, "third": {}}
+    assert _last(variables, ["first", "second", "third"]) == {"failed": True}
+    assert _last(variables, "first,second") == {"failed": True}
+    assert _last(variables, "second") == {}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> dict[str, Any]:
+    """A system site with the service of the factory, as its options."""
+    resources = tmp_path / "namespaces/ns/input/resources"
+    resources.mkdir(parents=True)
+    (resources / "Site-a.yaml").write_text("kind: Site\n")
+    options: dict[str, Any] = {"store": {"path": str(tmp_path / "store")}, "network": "shop"}
+    command("authority", options)
+    command("certificate", {**options, "name": "server-cert-secret", "alternative_names": ["payments"]})
+    options.update(platform="linux", namespace="ns", data_home=str(tmp_path), services=[entry()])
+    for module in ("secrets", "service"):
+        assert not command(module, options, host="west").get("failed")
+    return options
+
+
+TOLD = {"removal": {"remove": "payments", "addresses": ["payments"], "left_out": [], "store": {}}}
+
+
+@pytest.mark.parametrize("told", [None, {}, {"removal": None}, {"failed": True}])
+def test_without_the_step_before(site: dict[str, Any], tmp_path: Path, told: Any) -> None:
+    before = tree(tmp_path)
+    for module in ("service", "secrets"):
+        given = {**site, "state": "absent"}
+        result = run_with(module, given, told)
+        if told is None:
+            continue  # as without the option
+        assert "the step before has not said" in failure(result)["message"]
+    if told is not None:
+        assert tree(tmp_path) == before
+
+
+def test_secrets_by_itself_refuses_what_is_exposed(site: dict[str, Any], tmp_path: Path) -> None:
+    """Whatever the playbook around it: the second phase does not run before the first."""
+    before = tree(tmp_path)
+    result = run_with("secrets", {**site, "state": "absent"}, TOLD)
+    fields = {error["field"] for error in result["errors"]}
+    assert fields == {"Listener/payments-5001", "Listener/payments-5002"}
+    assert tree(tmp_path) == before
+    assert run_with("service", {**site, "state": "absent"}, TOLD)["removed"] == sorted(fields)
+    assert run_with("secrets", {**site, "state": "absent"}, TOLD)["removed"] == [
+        "Secret/ca-cert-secret",
+        "Secret/server-cert-secret",
+    ]
+
+
+def run_with(module: str, given: dict[str, Any], told: Any) -> Any:
+    return command(module, {**given, "removal": told} if told is not None else given, host="west")
+
+
+def test_a_file_of_the_user_keeps_secrets_from_being_removed(site: dict[str, Any], tmp_path: Path) -> None:
+    """Also without the playbook: state absent alone, which refuses what is used."""
+    command("service", {**site, "state": "absent"}, host="west")
+    mine = tmp_path / "namespaces/ns/input/resources/mine.json"
+    mine.write_text('{"kind": "Listener", "spec": {"tlsCredentials": "server-cert-secret"}}')
+    before = tree(tmp_path)
+    result = command("secrets", {**site, "state": "absent"}, host="west")
+    assert "is still used by File mine.json" in failure(result)["message"]
+    assert tree(tmp_path) == before
+    mine.unlink()
+    assert command("secrets", {**site, "state": "absent"}, host="west")["changed"]
