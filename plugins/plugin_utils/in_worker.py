@@ -132,10 +132,11 @@ def _registered(arguments: dict[str, Any], variables: dict[str, Any]) -> dict[st
     for option in ("known", "issued", "pending", "removal"):
         name = arguments.get(option)
         if isinstance(name, str):
-            # Never None, which is the option not given: that would be every service, and not those that are to go.
-            found[option] = variables.get(name) or {}
+            found[option] = variables.get(name)
         elif isinstance(name, list):
             found[option] = [variables.get(each) for each in name]
+    if "removal" in found and found["removal"] is None:
+        found["removal"] = {}  # None is the option not given: that would be every service, and not those that are to go
     if arguments.get("registered"):
         hostvars = variables["hostvars"]
         hosts = {host: hostvars[host] for host in variables["ansible_play_hosts_all"]}
