@@ -146,11 +146,14 @@ def read_records(store: Store, network: str) -> Records:
     """
     found: dict[str, dict[str, frozenset[str]]] = {"certificate": {}, "authority": {}}
     for kind, records in found.items():
-        for name in store.names(kind):
-            stored = store.read(kind, name)
-            if stored is not None and stored.document.get("network") == network:
-                revisions = stored.document.get("revisions") or []
-                records[name] = frozenset(str(entry.get("authority") or "") for entry in revisions)
+        # A certificate that is only requested yet has a key in the store as well, which goes by the same name.
+        for place in (kind, f"{kind}-request"):
+            for name in store.names(place):
+                stored = store.read(place, name)
+                if stored is not None and stored.document.get("network") == network:
+                    revisions = stored.document.get("revisions") or []
+                    issuers = frozenset(str(entry.get("authority") or "") for entry in revisions)
+                    records[name] = records.get(name, frozenset()) | issuers
     return Records(found["certificate"], frozenset(found["authority"]))
 
 

@@ -13,8 +13,10 @@ import pytest
 from ansible_collections.multisite.skupper_tls.plugins.module_utils.commands.removal_report import (
     Records,
     leaving_records,
+    read_records,
 )
 from ansible_collections.multisite.skupper_tls.plugins.module_utils.skupper.removal import parse_scope
+from ansible_collections.multisite.skupper_tls.plugins.module_utils.stores.directory import DirectoryStore
 from ansible_collections.multisite.skupper_tls.plugins.plugin_utils.in_worker import _last
 from ansible_collections.multisite.skupper_tls.tests.unit.commands.factory import command, failure, tree
 from ansible_collections.multisite.skupper_tls.tests.unit.skupper.factory import entry, parsed
@@ -53,6 +55,13 @@ def test_what_leaves_the_store(what: str, services: list[Any], certificates: lis
 def test_what_a_site_still_serves_stays_in_the_store() -> None:
     found = leaving_records(parse_scope("all", [SHOP]), RECORDS, ["Secret/server-cert-secret", "Certificate/gone"])
     assert found == (["gone", "stock-server"], ["older-ca", "root", "stock-ca", "unused"])
+
+
+def test_what_is_only_requested_is_in_the_store_too(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path)
+    for kind, network in (("certificate-request", "shop"), ("authority-request", "other"), ("authority", "shop")):
+        store.create(kind, kind, {"network": network})
+    assert read_records(store, "shop") == Records({"certificate-request": frozenset()}, frozenset({"authority"}))
 
 
 def test_the_last_result_of_a_host_counts() -> None:
