@@ -51,7 +51,9 @@ MODULES = (
     "errors",
     "plan",
     "skupper.desired",
+    "options",
     "skupper.names",
+    "skupper.overrides",
     "skupper.services",
     "sites.agent",
     "sites.base",
@@ -106,7 +108,7 @@ class RemoteSite:
             self._ask()
         self._fresh = False  # who reads again wants to know what stands there by then
         return {
-            (kind, name): Observed(**found)
+            (kind, name): wire.observed(found)
             for kind, name, found in self._said["observed"]
             if (name in names or (owned and found["owner"] == OURS) if kind == "Secret" else kind in wanted)
         }

@@ -73,10 +73,15 @@ def item(loaded: Mapping[str, Any]) -> Item:
     return Item(**{**loaded, "immutable": frozenset(loaded["immutable"])})
 
 
+def observed(loaded: Mapping[str, Any]) -> Observed:
+    """Return an observed item that was loaded."""
+    return Observed(**{**loaded, "mentions": tuple(loaded["mentions"])})
+
+
 def change(loaded: Mapping[str, Any]) -> Change:
     """Return a change that was loaded."""
     before = loaded["before"]
-    return Change(loaded["action"], item(loaded["item"]), Observed(**before) if before is not None else None)
+    return Change(loaded["action"], item(loaded["item"]), observed(before) if before is not None else None)
 
 
 def dump_error(error: SkupperTlsError) -> list[dict[str, str]]:
