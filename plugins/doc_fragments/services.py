@@ -57,6 +57,49 @@ options:
           host:
             description: On system sites, the host that the connector connects to. The default is V(127.0.0.1).
             type: str
+          mount_path:
+            description:
+              - Where on providing Kubernetes sites to mount C(tls.crt), C(tls.key) and C(ca.crt) of the server secret
+                into the workload, read-only. It needs O(services[].workload.name). Without it nothing is mounted.
+              - An absolute path that no other mount of the container has. System sites have no pods and refuse it.
+              - A mount is written by server-side apply and owns its volume, its mounts and an annotation of the pod
+                template with the fingerprint of the certificate, by which a new certificate restarts the pods.
+            type: str
+          containers:
+            description: The containers to mount into, also init containers. The default is all but init containers.
+            type: list
+            elements: str
+      consumers:
+        description:
+          - Workloads that are clients of the service, to mount C(ca.crt) of the CA secret into, read-only, by the same
+            rules as for O(services[].workload.mount_path). No key is mounted.
+        type: list
+        elements: dict
+        suboptions:
+          workload:
+            description: The workload. It is an error if a site that is meant does not have it.
+            type: dict
+            required: true
+            suboptions:
+              kind:
+                description: V(deployment), V(statefulset) or V(daemonset). The default is a deployment.
+                type: str
+              name:
+                description: The name of the workload in the namespace of the site.
+                type: str
+                required: true
+          mount_path:
+            description: Where to mount the CA, an absolute path.
+            type: str
+            required: true
+          containers:
+            description: The containers to mount into, also init containers. The default is all but init containers.
+            type: list
+            elements: str
+          sites:
+            description: The Kubernetes sites that are meant, as hosts or groups of the inventory. The default is all.
+            type: list
+            elements: str
       providers:
         description:
           - The sites that provide the service, as hosts or groups of the inventory. Every other site consumes it,

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from .errors import InputError, NotPermitted, NotReached, SiteConflict, SiteError, SkupperTlsError
+from .errors import ForeignObject, InputError, NotPermitted, NotReached, SiteConflict, SiteError, SkupperTlsError
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 READ_TIMEOUT_SECONDS = 30.0
@@ -145,6 +145,32 @@ class Api:
         reply = self.request("PATCH", path, body, None, "application/merge-patch+json")
         if reply.status == 404:
             raise _conflict(resource_of(path), "404: it is gone")
+        return _checked(reply, "patch", path)
+
+    def apply(self, path: str, body: Mapping[str, Any], manager: str, force: bool = False) -> dict[str, Any]:
+        """Server-side apply: make these the fields that the manager owns in an object, and release its others.
+
+        Raises:
+            ForeignObject: another manager owns a field and has another value there; not with ``force``.
+            SiteConflict: the object is not the one of the uid in the body.
+        """
+        query = {"fieldManager": manager, "force": str(force).lower()}
+        reply = self.request("PATCH", path, body, query, "application/apply-patch+yaml")
+        causes = (reply.body.get("details") or {}).get("causes") or [] if reply.status in (409, 422) else []
+        if any(cause.get("field") == "metadata.uid" for cause in causes):
+            raise _conflict(resource_of(path), "another object of the name")
+        held = [
+            f"{cause.get('message')}: {cause.get('field')}"
+            for cause in causes
+            if cause.get("reason") == "FieldManagerConflict"
+        ]
+        if held:
+            raise ForeignObject(
+                "other field managers hold fields that the mount needs",
+                field=resource_of(path),
+                found="; ".join(held),
+                remedy="Choose another mount_path, remove the other's fields, or set adopt: true to take them over",
+            )
         return _checked(reply, "patch", path)
 
     def delete(self, path: str, uid: str = "", resource_version: str = "") -> None:

@@ -123,6 +123,22 @@ def services(required: bool) -> dict[str, Any]:
                         "name": {"type": "str"},
                         "selector": {"type": "str"},
                         "host": {"type": "str"},
+                        "mount_path": {"type": "str"},
+                        "containers": {"type": "list", "elements": "str"},
+                    },
+                },
+                "consumers": {
+                    "type": "list",
+                    "elements": "dict",
+                    "options": {
+                        "workload": {
+                            "type": "dict",
+                            "required": True,
+                            "options": {"kind": {"type": "str"}, "name": {"type": "str", "required": True}},
+                        },
+                        "mount_path": {"type": "str", "required": True},
+                        "containers": {"type": "list", "elements": "str"},
+                        "sites": {"type": "list", "elements": "str"},
                     },
                 },
                 "providers": {"type": "list", "elements": "str"},

@@ -165,6 +165,13 @@ def _holds(found: Any, wanted: Any) -> bool:
 
 
 def _foreign(item: Item, before: Observed) -> ForeignObject:
+    if before.record.get("held"):
+        return ForeignObject(
+            "other field managers hold fields that the mount needs",
+            field=f"{item.kind}/{item.name}",
+            found="; ".join(before.record["held"]),
+            remedy="Choose another mount_path, remove the other's fields, or set adopt: true to take them over",
+        )
     owner = f"it belongs to the network {before.network}" if before.network else "this collection did not write it"
     remedy = "Choose another name, remove it, or set adopt: true to take it over"
     if before.network and item.kind == "Secret":

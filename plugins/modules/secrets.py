@@ -224,6 +224,16 @@ reloaded:
   type: bool
   returned: changed
   sample: true
+predicted:
+  description:
+    - By name of the secret, the SHA-256 fingerprints of what it will hold of certificates after the run, as in
+      RV(secrets.tls_sha256) and RV(secrets.ca_sha256), of the server secret and the CA secret. Where the certificate is
+      still to be issued, V(known after the run).
+    - M(multisite.skupper_tls.service) takes it from its option C(known), where workloads are to show fingerprints.
+  type: dict
+  returned: changed, in check mode
+  sample:
+    server-cert-secret: known after the run
 to_do:
   description:
     - What a person must still do on the site, empty if nothing. Skupper reads the files of a system site only when it

@@ -20,6 +20,10 @@ description:
   - What Skupper does not take a change of is removed and added again, such as the credentials of a v1 entry. A v1 entry
     that came before its secrets is written again, since Skupper sets it up only then.
   - What this collection wrote for a service and is no longer wanted is removed, such as the objects of a dropped port.
+  - Where O(services[].workload.mount_path) or O(services[].consumers) ask for it, the secrets are mounted into the pods
+    of workloads, by server-side apply of those fields alone. A provider's workload gets its certificate before
+    connections are sent to it. An annotation of the pod template has the fingerprint of what is mounted, so that the
+    pods of a workload are restarted if, and only if, its certificates are others than before.
 options:
   state:
     description:
@@ -59,6 +63,11 @@ notes:
   - A providing Kubernetes site whose workload does not exist is an error.
   - On a system site the module runs C(skupper system reload) after a change, where the site was started and the
     command is there. A reload that fails is an error, after everything is written; the next run does it again.
+  - Mounts need get and patch on the workloads that are named. With list on Deployments, StatefulSets and DaemonSets,
+    mounts that the inventory no longer asks for are found and removed; without it they stay. They are found by the
+    label C(multisite.skupper-tls/mounts) of the workload.
+  - The field manager of a service's mounts is C(multisite.skupper_tls/NETWORK/ADDRESS). A field that another manager
+    holds with another value is an error that names it; with O(adopt=true) it is taken over.
   - On Kubernetes the user of the site needs get on Secrets and on a workload that is named. On v2 also list on Sites,
     and list, create, patch and delete on Listeners and Connectors; on v1 also get on the ConfigMap C(skupper-site) and
     on the Deployment C(skupper-service-controller), and get and patch on the ConfigMaps C(skupper-services) and
@@ -155,7 +164,8 @@ services:
 not_taken_up:
   description:
     - The listeners, connectors and entries written in this run, as kind and name, that Skupper has not taken up
-      within O(wait_timeout). Always empty on system sites, which have no status.
+      within O(wait_timeout), and secrets that workloads are to mount and that Skupper has not made in that time.
+      Always empty on system sites, which have no status.
   type: list
   elements: str
   returned: changed, not in check mode

@@ -26,6 +26,7 @@ import yaml
 
 from ansible_collections.multisite.skupper_tls.plugins.module_utils import kube
 from ansible_collections.multisite.skupper_tls.plugins.module_utils.errors import (
+    ForeignObject,
     InputError,
     NotPermitted,
     NotReached,
@@ -463,6 +464,30 @@ def test_forbidden_names_verb_and_resource(cluster: Any, call: Any, what: str) -
         call(api, namespace)
     assert caught.value.message == "not permitted: " + what.format(namespace)
     assert f"system:serviceaccount:{namespace}:nobody" in caught.value.found
+
+
+def test_apply(cluster: Any) -> None:
+    """Managers own fields: each its own, none another's unless by force, and what is left out is given up."""
+    namespace = cluster.create_namespace(unique("apply"))
+    api = Api(Connection(kubeconfig=str(cluster.kubeconfig)))
+    one = namespaced(namespace, "configmaps", "a")
+
+    def body(uid: str = "", **data: str) -> dict[str, Any]:
+        metadata = {"name": "a", **({"uid": uid} if uid else {})}
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, **({"data": data} if data else {})}
+
+    with pytest.raises(SiteConflict):
+        api.apply(one, body(uid="another", ours="1"), "we")
+    assert api.get(one) is None, "who names an object does not make it"
+    uid = api.create(namespaced(namespace, "configmaps"), body(theirs="1"))["metadata"]["uid"]
+    assert api.apply(one, body(uid, ours="1"), "we")["data"] == {"ours": "1", "theirs": "1"}
+    with pytest.raises(ForeignObject, match=r"\.data\.ours") as caught:
+        api.apply(one, body(uid, ours="2"), "you")
+    assert 'conflict with "we"' in caught.value.found
+    assert api.apply(one, body(uid, ours="2"), "you", force=True)["data"] == {"ours": "2", "theirs": "1"}
+    with pytest.raises(SiteConflict):
+        api.apply(one, body("another", ours="2"), "you")
+    assert api.apply(one, body(uid), "you")["data"] == {"theirs": "1"}
 
 
 def test_absent_conflicting_and_invalid(cluster: Any) -> None:

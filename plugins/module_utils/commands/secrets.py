@@ -9,14 +9,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import SiteError, StoreError, raise_all
-from ..plan import OURS, Observed, Pending, Plan, diff, joined, plan
+from ..plan import OURS, Change, Observed, Pending, Plan, diff, joined, plan
 from ..sites.base import Site
+from ..skupper import mounts
 from ..skupper.desired import Item, Material, SiteKind, secret_items, secret_names, site_problems
+from ..skupper.names import SERVICE_CA
 from ..skupper.removal import USERS, uses
 from ..skupper.services import Service, Tls, concerning, custom_pairs, provides_with, secret_pairs
 from ..stores import records
 from ..stores.base import Store
-from ..x509 import pem
+from ..x509 import describe, pem
 from . import generated, removal, summaries
 from .applying import Done, apply_plan
 from .context import (
@@ -87,6 +89,8 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     if changed:
         result["diff"] = diff(done.changes, summaries.described)
         result.update(reloaded=done.reloaded, to_do=site.after_change(done.changes))
+        if context.check:
+            result["predicted"] = predicted_fingerprints(services, desired, done.changes)
     return result
 
 
@@ -197,6 +201,32 @@ def secret_summaries(holds: Seen, services: Iterable[Service], kind: SiteKind, c
     return found
 
 
+def predicted_fingerprints(
+    services: Iterable[Service], desired: Iterable[Item], changes: Iterable[Change]
+) -> dict[str, str]:
+    """Return by name of a secret the fingerprint of what is mounted from it, as the secret is to be."""
+    data = {item.name: item.content["data"] for item in desired}
+    touched = {change.item.name for change in changes}
+    found = {}
+    for pair in secret_pairs(services):
+        if pair.generated:
+            found.update({pair.server_secret: mounts.UNKNOWN} if pair.server_secret in touched else {})
+            found.update({pair.ca_secret: mounts.UNKNOWN} if SERVICE_CA in touched else {})
+            continue
+        found[pair.server_secret] = _fingerprint(data[pair.server_secret]["tls.crt"], in_order=True)
+        found[pair.ca_secret] = _fingerprint(data[pair.ca_secret]["ca.crt"], in_order=False)
+    return found
+
+
+def _fingerprint(value: Any, in_order: bool) -> str:
+    if isinstance(value, Pending):
+        shown = value.shown if isinstance(value.shown, list) else []
+        prints = [str(entry.get("sha256") or mounts.UNKNOWN) for entry in shown] or [mounts.UNKNOWN]
+    else:
+        prints = [describe.fingerprint(cert) for cert in pem.parse_certificates(value, "secrets")]
+    return " ".join(prints if in_order else sorted(prints))
+
+
 def _absent(site: Site, services: list[Service], params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     kind = site.kind()
     wanted = secret_names(services, kind)
@@ -234,5 +264,5 @@ def _users(observed: Seen, secrets: set[str], kind: SiteKind) -> list[tuple[str,
         (f"{key[0]} {key[1]}", name)
         for key, item in observed.items()
         if key[0] != "Certificate"
-        for name in sorted(secrets & uses(key, item, kind))
+        for name in sorted(secrets & (uses(key, item, kind) | set(mounts.secrets_of(item))))
     ]

@@ -12,13 +12,14 @@ from typing import Any
 from ..errors import SiteError, SkupperTlsError, raise_all
 from ..plan import OURS, Change, Observed, Plan, diff, plan
 from ..sites.base import Site
-from ..skupper import generated
+from ..skupper import generated, mounts
 from ..skupper.desired import Item, SiteKind, profile_name, secret_names, service_items, site_problems
 from ..skupper.names import ADDRESS_LABEL, SERVICE_CLIENT
 from ..skupper.services import Service, concerning
 from . import removal, summaries
-from .applying import apply_plan
+from .applying import Done, apply_plan
 from .context import Context, known_site, open_site, pending_certificates, site_services, was_reloaded
+from .mounting import resolve_mounts
 from .secrets import secret_summaries
 
 Seen = Mapping["tuple[str, str]", Observed]
@@ -44,22 +45,40 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     raise_all(problem.at(context.host) for problem in (site_problems(services, kind) if present else []))
     desired = desired_items(site, services, kind) if present else []
     wanted = secret_names(services, kind) if present else []
+    # Of a service that this site has no part in (any more), the mounts go.
+    kept = {service.address for service in services if present}
+    mounted = [service if service.address in kept else replace(service, mounts=()) for service in listed]
+    waiting: set[str] = set()
 
     def planned() -> tuple[Plan, Seen]:
-        seen = site.observe(wanted, kind.kinds)
+        seen = site.observe(wanted, kind.kinds, workloads=mounts.targets(mounted))
         if present and not _predicted(params, context):
             _refuse_without_secrets(services, seen, kind, context)
-        return expose_plan(desired, seen, listed, kind, params["adopt"], present), seen
+        found = resolve_mounts(mounted, seen, kind, site.address.network, params, context, early=context.check)
+        waiting.clear()
+        waiting.update(found.waiting)
+        raise_all(problem.at(context.host) for problem in found.problems)
+        # A provider's workload gets its certificate before connections are sent to it.
+        items = [*found.items, *desired]
+        return expose_plan(items, found.seen, listed, kind, params["adopt"], present), found.seen
 
-    done = apply_plan(site, planned, context.check, context.check and was_reloaded(params))
-    result: dict[str, Any] = {"changed": bool(done.changes), "version": kind.version}
-    if done.changes:
-        result["diff"] = diff(done.changes, summaries.described)
-        result.update(reloaded=done.reloaded, to_do=site.after_change(done.changes))
+    reloaded = context.check and was_reloaded(params)
+    done = apply_plan(site, planned, context.check, reloaded)
+    if waiting:
+        # Secrets that Skupper makes of what was just written: pods get them as soon as they are there.
+        site.ready([("Secret", name) for name in sorted(waiting)], params["wait_timeout"])
+        later = apply_plan(site, planned, context.check, reloaded or done.reloaded)
+        done = Done((*done.changes, *later.changes), later.seen)
+    changes = done.changes
+    result: dict[str, Any] = {"changed": bool(changes), "version": kind.version}
+    if changes:
+        result["diff"] = diff(changes, summaries.described)
+        result.update(reloaded=done.reloaded, to_do=site.after_change(changes))
         if not context.check:
-            written = [change.item.key for change in done.changes if change.action != "delete"]
+            written = [change.item.key for change in changes if change.action != "delete"]
             taken_up = site.ready(written, params["wait_timeout"])
             result["not_taken_up"] = [f"{key[0]}/{key[1]}" for key, up in taken_up.items() if not up]
+            result["not_taken_up"] += [f"Secret/{name}" for name in sorted(waiting)]
     result["services"] = _roles(services)
     return result
 
@@ -144,6 +163,7 @@ def unwanted(desired: Iterable[Item], seen: Seen, services: Iterable[Service], k
         and (
             (key[0] in ("Listener", "Connector", *_resources(kind)) and item.labels.get(ADDRESS_LABEL) in addresses)
             or (key[0] == "ServiceEntry" and key[1] in addresses)
+            or key[0] == "Workload"  # resolved for these services only
         )
     ]
     going = set(found)

@@ -15,13 +15,14 @@ from ..errors import InputError, NotPermitted, SkupperTlsError
 from ..plan import Observed, joined, plan
 from ..sites.base import Health, Site
 from ..sites.kubernetes import is_ready
-from ..skupper import checks
+from ..skupper import checks, mounts
 from ..skupper.checks import ERROR, WARNING, Finding
 from ..skupper.desired import Item, SiteKind, item_kinds, secret_names, site_problems
 from ..skupper.names import ADDRESS_LABEL
 from ..skupper.services import Service, concerning, custom_pairs, provides_with, secret_pairs, sound_services
 from . import generated, removal
 from .context import Context, asked, known_site, open_site
+from .mounting import resolve_mounts
 from .secrets import desired_secrets, secret_summaries, stand_ins
 from .service import desired_items, expose_plan, remembering, role_of
 from .signers import pending_signer, site_signer
@@ -93,10 +94,16 @@ def _read(params: Mapping[str, Any], context: Context, result: dict[str, Any], f
             listed = [service for service in listed if not site_problems([service], kind)]
             services = concerning(listed, kind.version)
     alone = not preflight and not any(isinstance(entry, Mapping) for entry in params.get("known") or [])
-    observed = _attempt(lambda: _observe(site, services, kind, owned=alone), {}, context.host, findings)
+    mounted = mounts.targets(listed)
+    seen = _attempt(lambda: _observe(site, services, kind, alone, mounted), None, context.host, findings)
+    found = mounts.Resolved((), {}, ())
+    if seen is not None:
+        found = resolve_mounts(listed, seen, kind, site.address.network, params, context)
+    observed = found.seen
+    findings += [each for problem in found.problems for each in checks.from_error(problem, context.host)]
     summaries = secret_summaries(observed, services, kind, context)
     result["secrets"] = summaries
-    desired = _desired(site, services, kind, context, findings)
+    desired = [*found.items, *_desired(site, services, kind, context, findings)]
     result["services"] = {service.address: _service(service, observed) for service in services}
     if preflight:
         _look_ahead(site, listed, desired, observed, kind, params, context, result, findings)
@@ -108,7 +115,9 @@ def _read(params: Mapping[str, Any], context: Context, result: dict[str, Any], f
             findings += removal.orphan_findings(context.host, listed, observed, kind)
 
 
-def _observe(site: Site, services: list[Service], kind: SiteKind, owned: bool) -> dict[tuple[str, str], Observed]:
+def _observe(
+    site: Site, services: list[Service], kind: SiteKind, owned: bool, workloads: list[str]
+) -> dict[tuple[str, str], Observed]:
     """Read the site. To list secrets is one request more and a permission that no other step needs.
 
     So what is ours and no service's is looked for by verify alone, and not in each step of a rollout.
@@ -116,10 +125,10 @@ def _observe(site: Site, services: list[Service], kind: SiteKind, owned: bool) -
     names, kinds = secret_names(services, kind), item_kinds(services, kind)
     if owned:
         try:
-            return site.observe(names, kinds, owned=True)
+            return site.observe(names, kinds, owned=True, workloads=workloads)
         except NotPermitted:
             pass
-    return site.observe(names, kinds)
+    return site.observe(names, kinds, workloads=workloads)
 
 
 def _desired(

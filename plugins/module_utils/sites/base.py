@@ -63,9 +63,12 @@ class Site(Protocol):
         """Return platform and Skupper version; SiteError where there is no Skupper."""
 
     def observe(
-        self, secrets: Iterable[str], kinds: Iterable[str], owned: bool = False
+        self, secrets: Iterable[str], kinds: Iterable[str], owned: bool = False, workloads: Iterable[str] = ()
     ) -> dict[tuple[str, str], Observed]:
         """Return the named secrets, and every item of the given kinds; ``owned``: every secret of ours as well.
+
+        Workloads are those that have mounts of ours, and those named ``kind/name``; each is returned as it stands,
+        once, and :func:`skupper.mounts.resolve` makes items of it.
 
         Besides items there are the kinds ``Note`` (what was noted of an item of ours that is there no longer),
         ``Bridge`` (of a v1 router, with TLS) and ``File`` (of a user, on system sites, that names a secret).

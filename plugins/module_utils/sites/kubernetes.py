@@ -15,7 +15,7 @@ from typing import Any, Callable
 from ..errors import NotPermitted, SiteConflict, SiteError, SkupperTlsError
 from ..kube import Api, namespaced, review_permissions
 from ..plan import FOREIGN, OURS, Change, Observed
-from ..skupper import v1config
+from ..skupper import mounts, v1config
 from ..skupper.desired import SECRET_TYPE, Item, SiteKind
 from ..skupper.names import MANAGED_BY, MANAGED_BY_LABEL, NETWORK_LABEL, ownership_labels
 from ..skupper.services import Service, Workload
@@ -93,7 +93,7 @@ class KubernetesSite:
     # -- reading
 
     def observe(
-        self, secrets: Iterable[str], kinds: Iterable[str], owned: bool = False
+        self, secrets: Iterable[str], kinds: Iterable[str], owned: bool = False, workloads: Iterable[str] = ()
     ) -> dict[tuple[str, str], Observed]:
         found = self._own_secrets() if owned else {}
         for name in secrets:
@@ -108,7 +108,34 @@ class KubernetesSite:
                 found[(kind, body["metadata"]["name"])] = self._object(body)
         if wanted & {"RouterProfile", "ServiceEntry"}:
             found.update(self._observe_v1(wanted))
+        if "Workload" in wanted:
+            found.update(self._observe_workloads(list(workloads), owned or self._may_have_mounts(found)))
         return found
+
+    def _may_have_mounts(self, found: Mapping[tuple[str, str], Observed]) -> bool:
+        """Return whether there may be mounts that nobody named: what exposes a service with mounts says so (v2)."""
+        return self._version == "v1" or any(mounts.LABEL in item.labels for item in found.values())
+
+    def _observe_workloads(self, named: list[str], looking: bool) -> dict[tuple[str, str], Observed]:
+        """Return the named workloads, and those that have mounts of ours, where there may be some."""
+        bodies: dict[str, dict[str, Any]] = {}
+        for kind in WORKLOAD_PLURALS if named or looking else ():
+            bodies.update((f"{kind}/{body['metadata']['name']}", body) for body in self._mounted(kind))
+        for text in dict.fromkeys(named):
+            kind, dummy, name = text.partition("/")
+            body = bodies.get(text) or self._api.get(self._workload(kind, name))
+            if body is not None:
+                bodies[text] = body
+        return {("Workload", text): mounts.observed(body) for text, body in bodies.items()}
+
+    def _mounted(self, kind: str) -> list[dict[str, Any]]:
+        # Who may not list workloads may still name them; what was dropped from the inventory is then not found.
+        query = {"labelSelector": mounts.LABEL}
+        body = _unless_forbidden(lambda: self._api.get(self._workload(kind), query), [])
+        return list(body.get("items") or []) if body else []
+
+    def _workload(self, kind: str, name: str = "") -> str:
+        return namespaced(self.address.namespace, WORKLOAD_PLURALS[kind], name, "apps/v1")
 
     def _own_secrets(self) -> dict[tuple[str, str], Observed]:
         labels = ownership_labels(self.address.network)
@@ -213,6 +240,8 @@ class KubernetesSite:
             self._apply_entry(change)
         elif kind == "Note":
             self._remove_note(change)
+        elif kind == "Workload":
+            self._apply_mounts(change)
         elif change.action == "replace":
             self._delete(change)
             self._api.create(self._collection(kind), self._body(change.item))
@@ -222,6 +251,14 @@ class KubernetesSite:
             self._api.create(self._collection(kind), self._body(change.item))
         else:
             self._api.patch(self._collection(kind) + "/" + change.item.name, self._patch(change))
+
+    def _apply_mounts(self, change: Change) -> None:
+        kind, name, address = mounts.parse_name(change.item.name)
+        before = change.before
+        uid = str(change.item.record.get("uid") or (before.uid if before is not None else ""))
+        body = mounts.configuration(change.item, uid)
+        force = before is not None and before.owner == FOREIGN
+        self._api.apply(self._workload(kind, name), body, mounts.manager(self.address.network, address), force)
 
     def _collection(self, kind: str) -> str:
         if kind == "Secret":
@@ -335,8 +372,7 @@ class KubernetesSite:
     def selector(self, workload: Workload) -> str:
         if workload.selector:
             return workload.selector
-        plural = WORKLOAD_PLURALS[workload.kind]
-        body = self._api.get(namespaced(self.address.namespace, plural, workload.name, "apps/v1"))
+        body = self._api.get(self._workload(workload.kind, workload.name))
         if body is None:
             raise self._error(
                 f"the workload {workload.text} does not exist in namespace {self.address.namespace}",
@@ -399,12 +435,13 @@ class KubernetesSite:
         return tuple(_permission_text(item) for item in missing)
 
     def ready(self, keys: Iterable[tuple[str, str]], seconds: float) -> Mapping[tuple[str, str], Any]:
-        wanted = [key for key in keys if key[0] in ("Listener", "Connector", "ServiceEntry")]
-        kinds = sorted({kind for kind, _name in wanted})
+        wanted = [key for key in keys if key[0] in ("Listener", "Connector", "ServiceEntry", "Secret")]
+        kinds = sorted({kind for kind, _name in wanted} - {"Secret"})
+        secrets = [name for kind, name in wanted if kind == "Secret"]
         found: dict[tuple[str, str], Observed] = {}
 
         def taken_up() -> bool:
-            found.update(self.observe([], kinds))
+            found.update(self.observe(secrets, kinds))
             return all(is_ready(key, found.get(key)) for key in wanted)
 
         if wanted and seconds > 0:
@@ -446,8 +483,8 @@ class KubernetesSite:
 
 def is_ready(key: tuple[str, str], observed: Observed | None) -> bool:
     """Return whether Skupper says that it has taken an item up: Configured=True (v2), bridges (v1)."""
-    if observed is None:
-        return False
+    if observed is None or key[0] == "Secret":
+        return observed is not None
     if key[0] == "ServiceEntry":
         return bool(observed.status.get("bridges"))
     conditions = observed.status.get("conditions") or []
@@ -540,6 +577,8 @@ def _permissions(kind: SiteKind, services: list[Service], adopt: bool) -> list[t
     for service in services:
         if service.provides and service.workload.name:
             wanted.append(("apps", WORKLOAD_PLURALS[service.workload.kind], service.workload.name, "get"))
+        for mount in service.mounts:
+            wanted += [("apps", WORKLOAD_PLURALS[mount.kind], mount.name, verb) for verb in ("get", "patch")]
     return list(dict.fromkeys(wanted))
 
 

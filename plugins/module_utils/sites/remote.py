@@ -98,7 +98,7 @@ class RemoteSite:
         return self._kind
 
     def observe(
-        self, secrets: Iterable[str], kinds: Iterable[str], owned: bool = False
+        self, secrets: Iterable[str], kinds: Iterable[str], owned: bool = False, workloads: Iterable[str] = ()
     ) -> dict[tuple[str, str], Observed]:
         names, wanted = list(secrets), list(kinds)
         expected = set(names) <= set(self._secrets) and set(wanted) <= set(self._kinds) and owned <= self._owned

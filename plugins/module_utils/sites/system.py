@@ -139,7 +139,7 @@ class SystemSite:
     # -- reading
 
     def observe(
-        self, secrets: Iterable[str], kinds: Iterable[str], owned: bool = False
+        self, secrets: Iterable[str], kinds: Iterable[str], owned: bool = False, workloads: Iterable[str] = ()
     ) -> dict[tuple[str, str], Observed]:
         manifest = self._manifest()
         found: dict[tuple[str, str], Observed] = {}

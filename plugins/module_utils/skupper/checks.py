@@ -105,7 +105,7 @@ def check_of(error: SkupperTlsError, of_a_site: bool = True) -> str:
         return "TLS103"
     if isinstance(error, NotReached):
         return "TLS101"
-    return "TLS404" if error.field == "services.workload" else "TLS102"
+    return "TLS404" if error.field.startswith("services") else "TLS102"
 
 
 def secret_findings(site: str, name: str, summary: Mapping[str, Any] | None, role: str) -> list[Finding]:

@@ -4,8 +4,9 @@
 """What a site must hold so that Skupper serves a service with the network's own certificates.
 
 A site's content is a set of *items*, the same kinds whatever the platform: ``Secret``, ``Listener``,
-``Connector``, ``Certificate`` (v2), ``RouterProfile`` and ``ServiceEntry`` (v1). The site's backend knows where
-an item is kept: an API object, a key of a ConfigMap, a file. Rules come from Skupper 1.9.6 and 2.2.1 as observed.
+``Connector``, ``Certificate`` (v2), ``RouterProfile`` and ``ServiceEntry`` (v1), ``Workload`` (see mounts.py). The
+site's backend knows where an item is kept: an API object, a key of a ConfigMap, a file. Rules come from Skupper 1.9.6
+and 2.2.1 as observed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InputError
-from .names import ADDRESS_LABEL, SERVICE_CA
+from .names import ADDRESS_LABEL, MOUNTS_LABEL, SERVICE_CA
 from .overrides import OPTION
 from .services import Port, Service, Tls
 
@@ -32,11 +33,11 @@ SYSTEM_PLATFORMS = ("linux", "podman", "docker")
 PLATFORMS = ("kubernetes", *SYSTEM_PLATFORMS)
 
 SERVICE_KINDS = {
-    ("kubernetes", "v1"): ("RouterProfile", "ServiceEntry"),
-    ("kubernetes", "v2"): ("Listener", "Connector"),
+    ("kubernetes", "v1"): ("RouterProfile", "ServiceEntry", "Workload"),
+    ("kubernetes", "v2"): ("Listener", "Connector", "Workload"),
     ("system", "v2"): ("Listener", "Connector", "Certificate"),
 }
-"""The kinds of item that expose a service, by family of platform and Skupper version."""
+"""The kinds of item that expose a service and bring it to its users, by family of platform and Skupper version."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +212,9 @@ def _profile_certificate(service: Service) -> Item:
 
 
 def _object(kind: str, name: str, spec: Mapping[str, Any], service: Service) -> Item:
-    return Item(kind, name, {"spec": dict(spec)}, labels={ADDRESS_LABEL: service.address})
+    # With mounts, it says so: the site's workloads are only looked through where there may be mounts of ours.
+    mounted = {MOUNTS_LABEL: "true"} if service.mounts else {}
+    return Item(kind, name, {"spec": dict(spec)}, labels={ADDRESS_LABEL: service.address, **mounted})
 
 
 def object_name(service: Service, port: Port) -> str:
@@ -257,6 +260,7 @@ def site_problems(services: Iterable[Service], site: SiteKind) -> list[InputErro
     bound: dict[int, str] = {}
     for service in services:
         problems += synced_problems(service, site)
+        problems += _mount_problems(service) if site.family == "system" else []
         if service.tls.signer and site.version == "v1":
             problems.append(
                 InputError(
@@ -328,3 +332,17 @@ def synced_problems(service: Service, site: SiteKind) -> list[InputError]:
 
 def _port_list(service: Service) -> str:
     return ", ".join(str(port.port) for port in service.ports)
+
+
+def _mount_problems(service: Service) -> list[InputError]:
+    return [
+        InputError(
+            "asks for a mount on a system site, which has no pods",
+            field=mount.field,
+            found=f"{mount.path} in {mount.workload}",
+            remedy="Name the Kubernetes sites under sites"
+            if mount.role == "ca"
+            else "Leave mount_path out, and let the service read the files of input/certs of the site's namespace",
+        )
+        for mount in service.mounts
+    ]

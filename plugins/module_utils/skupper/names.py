@@ -14,6 +14,8 @@ MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "multisite.skupper_tls"
 NETWORK_LABEL = "multisite.skupper-tls/network"
 ADDRESS_LABEL = "multisite.skupper-tls/address"
+MOUNTS_LABEL = "multisite.skupper-tls/mounts"
+"""Of workloads that have mounts of ours, and of what exposes a service with mounts."""
 
 RESERVED_PREFIX = "skupper-tls-"
 """Skupper v1 deletes every secret of this prefix when it unexposes the address (seen with 1.9.6)."""
@@ -89,6 +91,22 @@ def secret_name_problems(value: Any, field: str) -> list[InputError]:
 def is_generated(secret: str) -> bool:
     """Return whether Skupper generates the secret of that name, so that no custom secret may have it."""
     return secret.startswith(RESERVED_PREFIX) or secret in (SERVICE_CA, SERVICE_CLIENT)
+
+
+def mount_path_problems(value: Any, field: str) -> list[InputError]:
+    """Return what keeps the value from being the path of a mount in a container."""
+    text = str(value or "")
+    parts = text.split("/")
+    if text.startswith("/") and len(text) > 1 and ":" not in text and not {"", ".", ".."} & set(parts[1:]):
+        return []
+    return [
+        InputError(
+            "is not the path of a mount",
+            field=field,
+            found=repr(value),
+            remedy="Give an absolute path without . and .., without a colon and without a slash at its end",
+        )
+    ]
 
 
 def parse_port(value: Any) -> int | None:

@@ -62,6 +62,32 @@ class Workload:
 
 
 @dataclass(frozen=True)
+class Mount:
+    """A secret of a service in the pods of a workload of the site at hand.
+
+    Attributes:
+        kind: deployment, statefulset or daemonset.
+        name: the workload.
+        path: where in the containers.
+        containers: the containers, empty for all.
+        role: ``server`` for the certificate with its key, ``ca`` for the CA alone.
+        field: where the user wrote it, for messages.
+    """
+
+    kind: str
+    name: str
+    path: str
+    containers: tuple[str, ...]
+    role: str
+    field: str
+
+    @property
+    def workload(self) -> str:
+        """Kind and name."""
+        return f"{self.kind}/{self.name}"
+
+
+@dataclass(frozen=True)
 class Tls:
     """The two secrets of a service, and who signs the certificate in them.
 
@@ -102,6 +128,7 @@ class Service:
         sites: the sites that take part besides the providers, as the user names them; empty for all.
         provides: whether the site at hand provides it.
         takes_part: whether the site at hand provides or consumes it.
+        mounts: what of it is to be mounted into workloads of the site at hand.
         network: the service as the network's entry has it, where the site at hand sets some of it otherwise.
     """
 
@@ -115,6 +142,7 @@ class Service:
     certificate: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     sites: tuple[str, ...] = ()
     takes_part: bool = True
+    mounts: tuple[Mount, ...] = ()
     network: Service | None = field(default=None, compare=False, repr=False)
 
 
@@ -223,8 +251,11 @@ def _parse_service(
         members, provider_problems = expand_hosts(providers, groups, f"{where}.providers")
         named, site_problems = expand_hosts(sites, groups, f"{where}.sites")
         problems += provider_problems + site_problems
+    mounts, mount_problems = _parse_mounts(entry, workload, host in members, groups, host, where)
+    problems += mount_problems
     if problems:
         return None, problems
+    takes_part = not sites or groups is None or host in members | named
     service = Service(
         str(address),
         protocol,
@@ -235,7 +266,8 @@ def _parse_service(
         provides=host in members,
         certificate=(entry.get("tls") or {}).get("certificate") or {},
         sites=sites,
-        takes_part=not sites or groups is None or host in members | named,
+        takes_part=takes_part,
+        mounts=mounts if takes_part else (),
     )
     return service, []
 
@@ -419,6 +451,58 @@ def _parse_workload(raw: Mapping[str, Any], where: str) -> tuple[Workload, list[
     return Workload(kind, name, selector, host), problems
 
 
+def _parse_mounts(
+    entry: Mapping[str, Any],
+    workload: Workload,
+    provides: bool,
+    groups: Mapping[str, Sequence[str]] | None,
+    host: str,
+    where: str,
+) -> tuple[tuple[Mount, ...], list[InputError]]:
+    """Return what of the service is to be mounted on the site at hand; what is wrong is told on every site."""
+    raw = entry.get("workload") or {}
+    mounts, problems = _parse_server_mount(raw, workload, f"{where}.workload")
+    mounts = mounts if provides else []
+    for index, consumer in enumerate(entry.get("consumers") or []):
+        field_ = f"{where}.consumers[{index}]"
+        client, client_problems = _parse_workload(consumer.get("workload") or {}, f"{field_}.workload")
+        problems += client_problems
+        if not client.name:
+            problems.append(
+                InputError("names no workload", field=f"{field_}.workload", remedy="Give the workload's kind and name")
+            )
+        problems += names.mount_path_problems(consumer.get("mount_path"), f"{field_}.mount_path")
+        sites = _strings(consumer.get("sites"))
+        members: frozenset[str] = frozenset()
+        if groups is not None:
+            members, site_problems = expand_hosts(sites, groups, f"{field_}.sites")
+            problems += site_problems
+        if not sites or host in members:
+            path, containers = str(consumer.get("mount_path")), _strings(consumer.get("containers"))
+            mounts.append(Mount(client.kind, client.name, path, containers, "ca", field_))
+    return tuple(mounts), problems
+
+
+def _parse_server_mount(raw: Mapping[str, Any], workload: Workload, where: str) -> tuple[list[Mount], list[InputError]]:
+    path, containers = raw.get("mount_path"), _strings(raw.get("containers"))
+    if not path:
+        found = ", ".join(containers)
+        remedy = "Add mount_path, or leave containers out"
+        problem = InputError("are given without mount_path", field=f"{where}.containers", found=found, remedy=remedy)
+        return [], [problem] if containers else []
+    problems = names.mount_path_problems(path, f"{where}.mount_path")
+    if not workload.name:
+        problems.append(
+            InputError(
+                "needs a workload to mount into, and none is named",
+                field=f"{where}.mount_path",
+                found=workload.text,
+                remedy="Give the workload's kind and name instead of a selector",
+            )
+        )
+    return [Mount(workload.kind, workload.name, str(path), containers, "server", where)], problems
+
+
 def _is_selector(text: str) -> bool:
     return all(_SELECTOR_PAIR.fullmatch(pair.strip()) for pair in text.split(","))
 
@@ -462,8 +546,30 @@ def _some(values: Sequence[str], most: int = 6) -> str:
     return ", ".join(values[:most]) + (", …" if len(values) > most else "")
 
 
-def _clashes(services: Sequence[Service], option: str) -> list[InputError]:
+def _mount_clashes(services: Sequence[Service]) -> list[InputError]:
+    """Return an error for each mount whose place in a container another secret has."""
     problems = []
+    taken: list[tuple[Mount, str, str]] = []
+    for service in services:
+        for mount in service.mounts:
+            for other, address, role in taken:
+                shared = not mount.containers or not other.containers or {*mount.containers} & {*other.containers}
+                same_place = (mount.workload, mount.path) == (other.workload, other.path) and shared
+                if same_place and (address, role) != (service.address, mount.role):
+                    problems.append(
+                        InputError(
+                            f"is a mount of {other.field} in the same container as well",
+                            field=f"{mount.field}.mount_path",
+                            found=f"{mount.path} in {mount.workload}",
+                            remedy="Give each mount a path of its own",
+                        )
+                    )
+            taken.append((mount, service.address, mount.role))
+    return problems
+
+
+def _clashes(services: Sequence[Service], option: str) -> list[InputError]:
+    problems = _mount_clashes(services)
     seen: set[str] = set()
     roles: dict[str, str] = {}
     authorities: dict[str, str] = {}
