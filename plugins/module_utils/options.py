@@ -44,6 +44,7 @@ NETWORK_VARIABLES = {
     "remove_store": "skupper_tls_remove_store",
     "remove_skip_unreachable": "skupper_tls_remove_skip_unreachable",
     "remove_timeout": "skupper_tls_remove_timeout",
+    "destinations": "skupper_tls_export",
 }
 """The variables that the options of the network, and what a site sets otherwise, default to."""
 
@@ -163,6 +164,30 @@ def services(required: bool) -> dict[str, Any]:
 def overrides() -> dict[str, Any]:
     """Return the option that says what a site sets otherwise than the services of the network."""
     return {"overrides": {"type": "dict", "default": {}}}
+
+
+def destinations() -> dict[str, Any]:
+    """Return the option that says where to export a bundle to."""
+    config_map = {
+        "name": {"type": "str", "required": True},
+        "namespace": {"type": "str", "required": True},
+        "key": {"type": "str", "default": "ca.crt", "no_log": False},
+        **connection(),
+    }
+    return {
+        "destinations": {
+            "type": "list",
+            "elements": "dict",
+            "required": True,
+            "options": {
+                "path": {"type": "path"},
+                "format": {"type": "str", "choices": ["pem", "pkcs12"], "default": "pem"},
+                "password": {"type": "str", "no_log": True},
+                "authorities": {"type": "list", "elements": "str"},
+                "config_map": {"type": "dict", "options": config_map},
+            },
+        },
+    }
 
 
 def source() -> dict[str, Any]:
@@ -314,6 +339,13 @@ SPECS: Mapping[str, Mapping[str, Any]] = {
         **removal(),
         **services(False),
         "site_overrides": {"type": "dict", "default": {}},
+        **_SITE_COMMON,
+    },
+    "trust_bundle": {
+        **state("present", "absent"),
+        **destinations(),
+        **services(False),
+        "adopt": {"type": "bool", "default": False},
         **_SITE_COMMON,
     },
 }

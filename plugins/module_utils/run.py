@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import Any, Callable
 
 from . import kube
-from .commands import authority, certificate, report, secrets, service, site_info, summaries
+from .commands import authority, certificate, report, secrets, service, site_info, summaries, trust_bundle
 from .commands.context import Context, require
 from .errors import SkupperTlsError, flatten
 from .sites import remote
@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, Callable[[Mapping[str, Any], Context], dict[str, Any]]] =
     "service": service.run,
     "site_info": site_info.run,
     "report": report.run,
+    "trust_bundle": trust_bundle.run,
 }
 
 SITE_MODULES = ("secrets", "service", "site_info")
@@ -54,7 +55,8 @@ def execute(module: str, params: Mapping[str, Any], context: Context) -> dict[st
 def _needs_kubernetes(module: str, params: Mapping[str, Any]) -> bool:
     store = params.get("store") or {}
     on_cluster = module in SITE_MODULES and (params.get("platform") or "kubernetes") == "kubernetes"
-    return on_cluster or store.get("type") == "kubernetes"
+    exported = any(entry.get("config_map") for entry in params.get("destinations") or [])
+    return on_cluster or exported or store.get("type") == "kubernetes"
 
 
 def warm_up() -> None:

@@ -194,6 +194,25 @@ removal:
     addresses: [payments]
     left_out: []
     store: {certificates: [server-cert-secret], authorities: []}
+snippets:
+  description:
+    - By address of a service, for V(verify), commands that connect to each of its ports with the CA alone, for a POSIX
+      shell where the address resolves, such as in a pod of a site. C(ca.crt) and C(truststore.p12) are files as
+      M(multisite.skupper_tls.trust_bundle) writes them. Protocol C(http2) has C(grpcurl) as well.
+  type: dict
+  returned: success, step V(verify)
+  sample:
+    payments:
+      curl: ["curl --http2 --cacert ca.crt https://payments:5001/"]
+      grpcurl: [grpcurl -cacert ca.crt payments:5001 list]
+      java:
+        - >-
+          java -Djavax.net.ssl.trustStore=truststore.p12 -Djavax.net.ssl.trustStoreType=PKCS12
+          -Djavax.net.ssl.trustStorePassword="$TRUST_STORE_PASSWORD" -jar client.jar
+      openssl:
+        - >-
+          openssl s_client -connect payments:5001 -servername payments -verify_hostname payments -verify_return_error
+          -alpn h2 -CAfile ca.crt </dev/null
 findings:
   description:
     - The checks that did not pass, of the sites and of the comparison, each like

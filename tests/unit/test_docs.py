@@ -265,6 +265,8 @@ def results(tmp_path: Path) -> list[tuple[str, dict[str, Any]]]:
         read = call("site_info", dry, services=services, known=[known, written, exposed])
         call("report", dry, step="barrier", sites={"east": written}, services=services)
         call("report", dry, step="verify", sites={"east": read}, services=services)
+    for dry in (True, False, False):
+        call("trust_bundle", dry, destinations=[{"path": str(tmp_path / "ca.pem")}], services=services)
     for dry in (True, False):
         looked = call("site_info", dry, services=services, check="removal", remove="payments")
         told = call("report", dry, step="removal", sites={"east": looked}, services=services, remove="payments")

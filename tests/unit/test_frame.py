@@ -19,8 +19,8 @@ PLUGINS = REPO / "plugins"
 UTILS = PLUGINS / "module_utils"
 PACKAGE = "ansible_collections.multisite.skupper_tls"
 
-MODULES = ["authority", "certificate", "report", "secrets", "service", "site_info"]
-ROLES = ["preflight", "issue", "distribute", "expose", "verify", "rotate", "remove"]
+MODULES = ["authority", "certificate", "report", "secrets", "service", "site_info", "trust_bundle"]
+ROLES = ["preflight", "issue", "distribute", "expose", "verify", "rotate", "remove", "export"]
 
 # Dates, keys and decisions only: whoever calls brings the time, the files and the answers.
 PURE = sorted(

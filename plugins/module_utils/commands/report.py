@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..errors import InputError, SkupperTlsError
-from ..skupper import checks
+from ..skupper import checks, snippets
 from ..skupper.checks import ERROR, Finding
 from ..skupper.requests import collected_requests
 from ..skupper.services import (
@@ -88,6 +88,8 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         "failed": failed,
         **told,
     }
+    if step == "verify" and not failed:
+        result["snippets"] = {service.address: snippets.snippets(service) for service in services}
     if failed:
         # A failed result is printed whole, and the table says all of it in a form that a person can read.
         del result["findings"]
