@@ -168,7 +168,7 @@ not_taken_up:
       Always empty on system sites, which have no status.
   type: list
   elements: str
-  returned: changed, not in check mode
+  returned: changed or such a secret is missing, not in check mode
   sample: [Listener/payments-5001]
 settled:
   description: Whether the site was not read again, since O(known) said that nothing is to be done.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ from ansible_collections.multisite.skupper_tls.tests.integration.networks import
     tree,
 )
 from tests.cluster.clusters import Cluster
+from tests.cluster.controller import Controller
 
 Make = Callable[..., KubeNetwork]
 WORKLOADS = (("east", "payments", "deployment"), ("west", "shop-web", "deployment"), ("edge", "db", "stateful_set"))
@@ -155,6 +157,58 @@ def test_check_first_run_second_run(make: Make, version: str) -> None:
     assert second.count("changed") == 0
     assert everything(network) == written, "a run without a change wrote something"
     network.run("verify").good()
+
+
+@pytest.mark.parametrize("version", ["v2", "v1"])
+def test_generated_mode(make: Make, version: str) -> None:
+    """Each site's pods get what its own CA signed. Skupper's controllers are played (tests/cluster/controller.py)."""
+    network = make(version=version)
+    network.service["tls"] = {"mode": "generated"}
+    others = [network.clusters[site] for site in ("west", "edge")]
+    with contextlib.ExitStack() as stack:
+        for site, cluster in network.clusters.items():
+            peers = others if (site, version) == ("east", "v1") else []
+            if version == "v1":
+                status = {
+                    "status": {"replicas": 1, "readyReplicas": 1, "availableReplicas": 1}
+                }  # then it is waited for
+                name = "skupper-service-controller"
+                cluster.apps.patch_namespaced_deployment_status(name, network.namespace, status)
+            stack.enter_context(Controller(cluster, network.namespace, version, peers))
+        predicted = network.run(ROLLOUT, "--check", "--diff").good()
+        first = network.run(ROLLOUT, "--diff").good()
+        if version == "v2":
+            assert first.changes() == predicted.changes()
+            assert first.diffs() == predicted.diffs()
+        target = workload(network, "east", "payments")
+        again = network.run(ROLLOUT).good()
+        if version == "v2":
+            assert again.count("changed") == 0
+        else:  # what came to a site by service-sync after its turn
+            assert not [host for _task, host in again.changes() if host == "east"]
+        client = workload(network, "west", "shop-web")
+        made = {site: network.secret(site, "skupper-tls-payments") for site in ("east", "west")}
+        assert target["volumes"][SERVER_VOLUME]["secret"]["secretName"] == "skupper-tls-payments"
+        assert target["annotations"] == {SERVER_PRINT: prints(made["east"]["tls.crt"])}
+        assert client["volumes"][CA_VOLUME]["secret"]["secretName"] == "skupper-service-client"
+        trusted = network.secret("west", "skupper-service-client")["ca.crt"]
+        assert client["annotations"] == {CA_PRINT: prints(trusted)}
+        assert trusted != network.secret("edge", "skupper-service-client")["ca.crt"]
+        assert network.run(ROLLOUT).good().count("changed") == 0
+        if version == "v2":
+            # Another CA of one site concerns the pods of that site alone.
+            before = workload(network, "edge", "db", "stateful_set")
+            network.clusters["west"].custom.delete_namespaced_custom_object(
+                "skupper.io", "v2alpha1", network.namespace, "certificates", "skupper-service-ca"
+            )
+            predicted = network.run(ROLLOUT, "--check", "--diff").good()
+            anew = network.run(ROLLOUT, "--diff").good()
+            assert anew.changes() == predicted.changes()
+            assert anew.diffs() == predicted.diffs()
+            trusted = network.secret("west", "skupper-service-client")["ca.crt"]
+            assert workload(network, "west", "shop-web")["annotations"] == {CA_PRINT: prints(trusted)}
+            assert workload(network, "edge", "db", "stateful_set") == before
+            assert network.run(ROLLOUT).good().count("changed") == 0
 
 
 def test_a_settled_site_is_read_once(make: Make) -> None:

@@ -49,5 +49,5 @@ def _fingerprints(
     found: dict[str, str] = {}
     for pair in secret_pairs(services):
         for name, key in ((pair.server_secret, "tls_sha256"), (pair.ca_secret, "ca_sha256")):
-            found[name] = predicted.get(name) or str((summaries[name] or {}).get(key) or "")
+            found[name] = predicted.get(name) or str((summaries.get(name) or {}).get(key) or "")
     return found

@@ -78,7 +78,9 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
             written = [change.item.key for change in changes if change.action != "delete"]
             taken_up = site.ready(written, params["wait_timeout"])
             result["not_taken_up"] = [f"{key[0]}/{key[1]}" for key, up in taken_up.items() if not up]
-            result["not_taken_up"] += [f"Secret/{name}" for name in sorted(waiting)]
+    if waiting:
+        late = [f"Secret/{name}" for name in sorted(waiting)]
+        result["not_taken_up"] = [*result.get("not_taken_up", []), *late]
     result["services"] = _roles(services)
     return result
 

@@ -285,14 +285,17 @@ def _service_findings(
     kind: SiteKind,
 ) -> list[Finding]:
     wanted = remembering(desired, observed, services)
+    # Their secrets come after the step expose, and with them what is to be mounted.
+    late = {service.address for service in services if service.tls.generated and not kind.certificates}
     findings = []
     for change in plan(wanted, observed, adopt=True).changes:
+        mounted_late = change.item.kind == "Workload" and mounts.parse_name(change.item.name)[2] in late
         state = "missing" if change.action == "create" else "not as planned"
         subject = f"{change.item.kind}/{change.item.name}"
         findings.append(
             Finding(
                 "TLS401",
-                ERROR,
+                WARNING if mounted_late else ERROR,
                 host,
                 subject,
                 f"{change.item.kind} is {state}",
