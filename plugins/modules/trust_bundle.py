@@ -178,6 +178,14 @@ EXAMPLES = r"""
     services: "{{ skupper_tls_services }}"
     store: "{{ skupper_tls_store }}"
   run_once: true
+
+- name: Give the namespace of every site the CA as a ConfigMap
+  multisite.skupper_tls.trust_bundle:
+    destinations:
+      - config_map:
+          context: "{{ skupper_site_context }}"
+          namespace: "{{ skupper_site_namespace }}"
+          name: shop-ca
 """
 
 RETURN = r"""

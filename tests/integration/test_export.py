@@ -225,6 +225,46 @@ def _serve(listener: socket.socket, context: ssl.SSLContext) -> None:
                 continue
 
 
+CLIENT = """
+import javax.net.ssl.*;
+public class Client {
+    public static void main(String[] given) throws Exception {
+        SSLSocketFactory sockets = (SSLSocketFactory) SSLSocketFactory.getDefault();
+        SSLSocket socket = (SSLSocket) sockets.createSocket("127.0.0.1", Integer.parseInt(given[0]));
+        SSLParameters parameters = socket.getSSLParameters();
+        parameters.setServerNames(java.util.List.of(new SNIHostName("payments")));
+        socket.setSSLParameters(parameters);
+        socket.startHandshake();
+    }
+}
+"""
+
+
+@pytest.mark.skipif(shutil.which("javac") is None, reason="needs Java")
+@pytest.mark.parametrize("right", [True, False])
+def test_java_connects(network: SystemNetwork, server: int, tmp_path: Path, right: bool) -> None:
+    """The command for Java, with a client of a few lines in the place of the user's."""
+    result = network.run(EXPORT).good().of("Write the CA certificates")["east"].result
+    if not right:
+        export_another_ca(network, tmp_path)
+    (tmp_path / "Client.java").write_text(CLIENT)
+    (command,) = result["snippets"]["payments"]["java"]
+    command = command.replace("-jar client.jar", f"Client.java {server}")
+    environment = {"TRUST_STORE_PASSWORD": PASSWORD, "PATH": os.environ["PATH"]}
+    done = subprocess.run(
+        ["sh", "-c", command], capture_output=True, text=True, check=False, timeout=60, env=environment, cwd=tmp_path
+    )
+    assert (done.returncode == 0) is right, done.stdout + done.stderr
+    assert right or "PKIX path" in done.stderr
+
+
+def export_another_ca(network: SystemNetwork, tmp_path: Path) -> None:
+    other = SystemNetwork(tmp_path / "other")
+    other.variables["skupper_tls_export"] = network.variables["skupper_tls_export"]
+    other.run("issue").good()
+    other.run(EXPORT).good()
+
+
 @pytest.mark.parametrize("tool", ["openssl", "curl"])
 @pytest.mark.parametrize("right", [True, False])
 def test_the_commands_work(network: SystemNetwork, server: int, tmp_path: Path, tool: str, right: bool) -> None:
@@ -237,10 +277,7 @@ def test_the_commands_work(network: SystemNetwork, server: int, tmp_path: Path, 
     assert f"    {result['snippets']['payments'][tool][0]}".strip() in run.output, "it is printed"
     command = result["snippets"]["payments"][tool][0]
     if not right:
-        other = SystemNetwork(tmp_path / "other")
-        other.variables["skupper_tls_export"] = network.variables["skupper_tls_export"]
-        other.run("issue").good()
-        other.run(EXPORT).good()
+        export_another_ca(network, tmp_path)
     if tool == "openssl":
         command = command.replace("-connect payments:5001", f"-connect 127.0.0.1:{server}")
     else:
@@ -326,6 +363,18 @@ def test_a_config_map_of_others(elsewhere: Any) -> None:
     assert adopted.metadata.labels == {**LABELS, "a": "b"}
     assert adopted.data["x"] == "y"
     assert network.run(EXPORT).good().count("changed") == 0
+
+
+def test_every_site(elsewhere: Any) -> None:
+    network, _cluster, _namespace = elsewhere
+    reach = {option: f"{{{{ skupper_site_{option} }}}}" for option in ("kubeconfig", "context", "namespace")}
+    entry = {"config_map": {**reach, "name": "shop-ca"}}
+    task = {"name": "Export", "multisite.skupper_tls.trust_bundle": {"destinations": [entry]}}
+    assert network.play([task]).good().count("changed") == 3
+    for site in network.clusters:
+        bundle = network.config_map(site, "shop-ca").data["ca.crt"]
+        assert x509.load_pem_x509_certificates(bundle.encode()) == anchors(network)
+    assert network.play([task]).good().count("changed") == 0
 
 
 def test_a_namespace_that_is_not_there(elsewhere: Any) -> None:

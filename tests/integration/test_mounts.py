@@ -20,6 +20,7 @@ from ansible_collections.multisite.skupper_tls.tests.integration.networks import
     SERVER,
     KubeNetwork,
     SystemNetwork,
+    refusing,
     tree,
 )
 from tests.cluster.clusters import Cluster
@@ -329,6 +330,17 @@ def test_two_services_in_one_workload(make: Make) -> None:
     one = workload(network, "west", "shop-web")
     assert sorted(one["mounts"]["web"]) == ["/etc/payments-ca", "/work"]
     assert one["metadata"]["labels"] == {"multisite.skupper-tls/mounts": "true"}
+    assert network.run().good().count("changed") == 0
+
+
+def test_the_server_gets_its_certificate_first(make: Make) -> None:
+    """Before connections are sent to it: where the connectors cannot be written, the mount is there."""
+    network = make()
+    with refusing(network, "east", "skupper.io", "listeners", "connectors"):
+        network.run().bad("refused by a policy of the test")
+    assert "/etc/payments-tls" in workload(network, "east", "payments")["mounts"]["main"]
+    assert not [name for name in network.exposed("east") if name.startswith("Connector")]
+    network.run().good()
     assert network.run().good().count("changed") == 0
 
 
