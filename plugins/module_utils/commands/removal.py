@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import InputError, SiteError, SkupperTlsError
 from ..plan import OURS, Observed, Plan, diff, plan
 from ..sites.base import Site
-from ..skupper import checks
+from ..skupper import checks, mounts
 from ..skupper.checks import ERROR, WARNING, Finding
 from ..skupper.desired import SiteKind, secret_names
 from ..skupper.names import ADDRESS_LABEL, RESERVED_PREFIX, SERVICE_CA
@@ -81,7 +81,9 @@ def inspect(
 def read(site: Site, scope: Scope) -> dict[tuple[str, str], Observed]:
     """Return all of the site that a removal must know."""
     kind = site.kind()
-    seen = site.observe(wanted_secrets(scope, kind), kinds_to_read(kind), owned=scope.what != SERVICES)
+    targets = mounts.targets(scope.leaving)
+    whole = site.observe(wanted_secrets(scope, kind), kinds_to_read(kind), scope.what != SERVICES, targets)
+    seen = mounts.standing(whole, site.address.network)
     certificates = [item for key, item in seen.items() if key[0] == "Certificate" and item.owner == OURS]
     issued = [name for (found, name), item in seen.items() if found == "Certificate" and item.owner == OURS]
     issued += [str(item.content["spec"]["ca"]) for item in certificates if (item.content.get("spec") or {}).get("ca")]

@@ -264,5 +264,5 @@ def _users(observed: Seen, secrets: set[str], kind: SiteKind) -> list[tuple[str,
         (f"{key[0]} {key[1]}", name)
         for key, item in observed.items()
         if key[0] != "Certificate"
-        for name in sorted(secrets & (uses(key, item, kind) | set(mounts.secrets_of(item))))
+        for name in sorted(secrets & uses(key, item, kind))
     ]

@@ -51,7 +51,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     waiting: set[str] = set()
 
     def planned() -> tuple[Plan, Seen]:
-        seen = site.observe(wanted, kind.kinds, workloads=mounts.targets(mounted))
+        seen = site.observe(wanted, kind.kinds, workloads=mounts.targets(listed))
         if present and not _predicted(params, context):
             _refuse_without_secrets(services, seen, kind, context)
         found = resolve_mounts(mounted, seen, kind, site.address.network, params, context, early=context.check)

@@ -112,7 +112,8 @@ def _read(params: Mapping[str, Any], context: Context, result: dict[str, Any], f
         findings += _certificate_findings(services, observed, kind, params, context)
         findings += _not_reloaded(site)
         if not problems:
-            findings += removal.orphan_findings(context.host, listed, observed, kind)
+            whole = {**mounts.standing(seen or {}, site.address.network), **observed}
+            findings += removal.orphan_findings(context.host, listed, whole, kind)
 
 
 def _observe(

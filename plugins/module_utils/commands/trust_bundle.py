@@ -104,7 +104,7 @@ def _entries(
         certificate = records.load(store, "certificate", service.tls.server_secret, network)
         if certificate is None:
             raise _missing(store, f"certificate {service.tls.server_secret}")
-        addresses.setdefault(records.authority_of(store, certificate, network).name, []).append(service.address)
+        addresses.setdefault(records.authority_of(store, certificate).name, []).append(service.address)
     for destination in params["destinations"]:
         for name in destination.get("authorities") or []:
             addresses.setdefault(name, [])

@@ -172,6 +172,24 @@ def resolve(
     return Resolved(tuple(items), found, tuple(problems), frozenset(waiting))
 
 
+def standing(seen: Mapping[tuple[str, str], Observed], network: str) -> dict[tuple[str, str], Observed]:
+    """Return what a site holds, with every mount of the network's in place of the workloads."""
+    found = {key: item for key, item in seen.items() if key[0] != "Workload"}
+    for (kind, name), workload in seen.items():
+        for mine, places in workload.record["managers"].items() if kind == "Workload" else ():
+            address = _address(mine, network)
+            state = _state(workload, {}, set(places), mine, address) if address else None
+            if state is not None:
+                found[("Workload", item_name(name, address))] = state
+    return found
+
+
+def _address(owner: str, network: str) -> str:
+    """Return the address of the service whose field manager it is, empty for another's."""
+    address = owner.rpartition("/")[2].rpartition(" ")[0]
+    return address if address and owner == _owner(manager(network, address), "Apply") else ""
+
+
 def configuration(item: Item, uid: str) -> dict[str, Any]:
     """Return what is applied for an item; without content it releases all that the manager owns."""
     kind, name, dummy = parse_name(item.name)

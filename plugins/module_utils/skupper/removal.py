@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import InputError, raise_all
 from ..plan import OURS, Observed
-from . import generated
+from . import generated, mounts
 from .desired import Item, SiteKind, secret_names, service_items
 from .names import ADDRESS_LABEL, SERVICE_CA
 from .services import Service
@@ -26,8 +26,8 @@ Seen = Mapping["tuple[str, str]", Observed]
 OPTION = "skupper_tls_remove"
 SERVICES, ALL, ORPHANS = "services", "all", "orphans"
 
-EXPOSING = ("Listener", "Connector", "ServiceEntry")
-"""What goes first."""
+EXPOSING = ("Listener", "Connector", "ServiceEntry", "Workload")
+"""What goes first; of workloads the mounts of a service."""
 
 BEHIND = ("RouterProfile", "Certificate", "Secret", "Issuer", "Note")
 """What goes second, in this order. A Certificate counts as a secret: Skupper deletes the secret of its name."""
@@ -221,6 +221,8 @@ def uses(key: tuple[str, str], item: Observed, site: SiteKind) -> set[str]:
     """Return the names of the secrets, profiles and Certificates that an item needs."""
     if key[0] in ("Secret", "Issuer", "Note", "RouterProfile"):
         return set()
+    if key[0] == "Workload":
+        return set(mounts.secrets_of(item))
     fields = item.content.get("spec") or item.content
     names = {str(fields[name]) for name in ("tlsCredentials", "tlsCertAuthority", "ca") if fields.get(name)}
     names |= set(item.mentions)
