@@ -29,6 +29,7 @@ from tests.cluster.controller import Controller
 Make = Callable[..., KubeNetwork]
 WORKLOADS = (("east", "payments", "deployment"), ("west", "shop-web", "deployment"), ("edge", "db", "stateful_set"))
 ROLLOUT = "multisite.skupper_tls.rollout"
+REMOVE = "multisite.skupper_tls.remove"
 MANAGER = "multisite.skupper_tls/shop/payments"
 SERVER_VOLUME, CA_VOLUME = "skupper-tls-payments-server", "skupper-tls-payments-ca"
 SERVER_PRINT, CA_PRINT = "server.multisite.skupper-tls/payments", "ca.multisite.skupper-tls/payments"
@@ -284,7 +285,7 @@ def test_another_mount_path(make: Make) -> None:
     assert network.run().good().count("changed") == 0
 
 
-@pytest.mark.parametrize("way", ["inventory", "absent"])
+@pytest.mark.parametrize("way", ["inventory", "absent", "remove", "orphans"])
 def test_removal(make: Make, way: str) -> None:
     network = make()
     before = {site: workload(network, site, name, kind) for site, name, kind in WORKLOADS}
@@ -294,10 +295,16 @@ def test_removal(make: Make, way: str) -> None:
     network.run().good()
     if way == "inventory":
         del network.service["consumers"], network.service["workload"]["mount_path"]
+    if way == "orphans":
+        network.service.update(address="stock", ports=[6001], consumers=[])
+        del network.service["workload"]["mount_path"]
 
     def run(*arguments: str) -> Any:
         if way == "inventory":
             return network.run(ROLLOUT, *arguments).good()
+        if way != "absent":
+            what = "orphans" if way == "orphans" else "payments"
+            return network.run(REMOVE, *arguments, extra={"skupper_tls_remove": what}).good()
         task = {"name": "Remove", "multisite.skupper_tls.service": {"state": "absent"}}
         return network.play([task], *arguments).good()
 

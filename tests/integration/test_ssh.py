@@ -37,6 +37,7 @@ from tests.cluster.clusters import Cluster
 Take = Callable[[int], list[Cluster]]
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make users and change sudo's rules")
 ROLLOUT = "multisite.skupper_tls.rollout"
+REMOVE = "multisite.skupper_tls.remove"
 
 
 @pytest.fixture(scope="session")
@@ -85,6 +86,21 @@ def test_check_first_run_second_run(network: SshNetwork, tmp_path: Path) -> None
         assert modes(folder / "input/certs") == {0o600}
         assert {path.stat().st_uid for path in folder.rglob("*")} == {network.machine.home.stat().st_uid}
     assert not [*network.machine.home.glob(".ansible*")], "a file was left on the host"
+
+
+def test_the_way_back(network: SshNetwork) -> None:
+    before = tree(network.data_home)
+    network.run().good()
+    network.play([{"multisite.skupper_tls.site_info": {"check": "verify"}}]).good()
+    remove = {"skupper_tls_remove": "all", "skupper_tls_remove_store": True}
+    written = tree(network.data_home, network.store)
+    predicted = network.run(REMOVE, "--check", "--diff", extra=remove).good()
+    assert tree(network.data_home, network.store) == written, "check mode removed something"
+    removed = network.run(REMOVE, "--diff", extra=remove).good()
+    assert (removed.changes(), removed.diffs()) == (predicted.changes(), predicted.diffs())
+    left = {path: what for path, what in tree(network.data_home).items() if what[1]}
+    assert left == {path: what for path, what in before.items() if what[1]}, "a file of ours is left"
+    assert network.run(REMOVE, extra=remove).good().count("changed") == 0
 
 
 def test_a_remote_site_has_what_a_local_one_has(network: SshNetwork, tmp_path: Path) -> None:

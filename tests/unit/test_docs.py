@@ -436,3 +436,15 @@ def test_role_arguments_are_those_of_the_modules(role: str, entry: str, spec: di
     }
     known = {name: argument for name, argument in spec["options"].items() if name in modules}
     assert list(differences({name: modules[name] for name in known}, known, "options")) == []
+
+
+# -- what works where
+
+
+def test_the_tests_that_the_readme_names_are_there() -> None:
+    lines = (REPO / "README.md").read_text(encoding="utf-8").partition("## What works where")[2].splitlines()
+    named = [found for line in lines for found in re.findall(r"\]\((tests/\S+\.py)\)(?: <sub>`(\w+)`)?", line)]
+    assert len(named) > 30
+    for path, function in named:
+        text = (REPO / path).read_text(encoding="utf-8")
+        assert f"def {function}(" in text if function else text, (path, function)
