@@ -48,6 +48,12 @@ options:
       - By inventory name of the host, its registered result, where O(registered) does not do. With O(registered) it is
         not used.
     type: dict
+  default_authority:
+    description:
+      - The authority of services that name none. The variable C(skupper_tls_authority) takes the place of the default,
+        where it has a C(name).
+    type: str
+    default: default
   issued:
     description:
       - For V(preflight), the names of the variables in which the results of M(multisite.skupper_tls.authority) and

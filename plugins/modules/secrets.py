@@ -45,6 +45,11 @@ options:
       - The variable C(skupper_tls_certificate_timeout) takes the place of the default.
     type: float
     default: 60.0
+  signers:
+    description:
+      - The name of the variable in which the result of M(multisite.skupper_tls.authority) is registered, in the same
+        run. In check mode, a site for which that would make an intermediate CA is predicted to get another one.
+    type: str
 extends_documentation_fragment:
   - multisite.skupper_tls.adopt
   - multisite.skupper_tls.attributes

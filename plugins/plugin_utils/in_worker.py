@@ -79,6 +79,9 @@ class ActionModule(ActionBase):
             for name, variable in known.items()
             if variables.get(variable) is not None and not self._given(module, name)
         }
+        if "default_authority" in spec and "default_authority" not in self._task.args:
+            authority = self._value(options.OPTION_VARIABLES["authority"], variables)
+            named.update({"default_authority": authority["name"]} if (authority or {}).get("name") else {})
         return {**(mapping or {}), **named}
 
     def _networks(self, module: str, own: str, variables: dict[str, Any]) -> dict[str, str]:
@@ -129,7 +132,7 @@ def _registered(arguments: dict[str, Any], variables: dict[str, Any]) -> dict[st
     by every worker.
     """
     found: dict[str, Any] = {}
-    for option in ("known", "issued", "pending", "removal"):
+    for option in ("known", "issued", "pending", "removal", "signers"):
         name = arguments.get(option)
         if isinstance(name, str):
             found[option] = variables.get(name)

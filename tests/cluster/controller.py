@@ -220,12 +220,12 @@ class Controller(threading.Thread):
             self.cluster.core.delete_namespaced_secret(name, self.namespace)
 
 
-def authority(subject: str) -> dict[str, bytes]:
-    """Return the secret of a signing CA: RSA 2048, five years, PKCS#1 key."""
+def authority(subject: str, key: Any = None) -> dict[str, bytes]:
+    """Return the secret of a signing CA: RSA 2048, five years, PKCS#1 key; a new one by default."""
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import rsa
 
-    key = rsa.generate_private_key(65537, 2048)
+    key = key or rsa.generate_private_key(65537, 2048)
     name = _name(subject)
     builder = _builder(name, name, key).add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     return _secret_data(builder, key, key, b"")

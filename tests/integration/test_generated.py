@@ -351,12 +351,45 @@ def pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def test_signer_must_be_rsa(network: KubeNetwork) -> None:
+@pytest.mark.parametrize(
+    ("authority_", "message"),
+    [
+        ({"name": "corp"}, "Skupper 2.2.1 signs with RSA keys only"),
+        ({"key_type": "rsa-2048"}, "is no authority of the store, and the run makes none of that name"),
+    ],
+)
+def test_a_signer_that_cannot_sign_is_refused_before_it_is_made(
+    network: KubeNetwork, authority_: dict[str, Any], message: str
+) -> None:
     generated(network, signer="corp")
-    network.variables["skupper_tls_authority"] = {"name": "corp"}
+    network.variables["skupper_tls_authority"] = authority_
     before = network.snapshot()
-    network.run(ROLLOUT).bad("Skupper 2.2.1 signs with RSA keys only")
+    network.run(ROLLOUT).bad(message, "nothing was written anywhere")
     assert network.snapshot() == before
+    assert not network.store.exists()
+
+
+def test_another_service_under_the_intermediates(network: KubeNetwork, tmp_path: Path) -> None:
+    """The CA of each site is made anew for more names, with its key; all that clients trust must become the new one."""
+    generated(network, signer="corp", site_intermediates=True)
+    network.variables["skupper_tls_authority"] = {"name": "corp"}
+    network.run(ROLLOUT).good()
+    orders = {**network.service, "address": "orders", "ports": [6001]}
+    network.variables["skupper_tls_services"].append(orders)
+    predicted = network.run(ROLLOUT, "--check", "--diff").good()
+    done = network.run(ROLLOUT, "--diff").good()
+    assert done.changes() == predicted.changes()
+    assert diff_names(done) == diff_names(predicted)
+    for site in SITES:
+        bundle = network.secret(site, CLIENT)["ca.crt"]
+        for address in ("payments", "orders"):
+            secret = network.secret(site, f"skupper-tls-{address}")
+            handshake(tmp_path / "tls", secret, bundle, address, strict=False)
+    assert network.run(ROLLOUT).good().count("changed") == 0
+
+
+def diff_names(run: Any) -> dict[Any, list[str]]:
+    return {key: sorted(name for entry in shown for name in entry["after"]) for key, shown in run.diffs().items()}
 
 
 def test_another_signer_issues_everything_anew(network: KubeNetwork, tmp_path: Path) -> None:

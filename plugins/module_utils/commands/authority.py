@@ -51,7 +51,10 @@ def _site_intermediates(params: Mapping[str, Any], context: Context) -> dict[str
 
 def _once(store: Store, params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     record = records.load(store, KIND, params["name"], params["network"])
-    requests = stored_requests.load(store, KIND, params["name"], params["network"])
+    if record is not None and record.network != params["network"]:
+        requests = Requests(KIND, params["name"], params["network"])  # the owner's are no concern of a borrower's
+    else:
+        requests = stored_requests.load(store, KIND, params["name"], params["network"])
     if params["state"] == "absent":
         return _absent(store, record, requests, params, context)
     asking = params["state"] == "request" or bool(params.get("request_path"))
@@ -288,6 +291,7 @@ def _refuse_used(store: Store, record: Record | None, network: str, gone: set[st
     if record is None:
         return
     records.refuse_borrowed(record, network)
+    records.refuse_shared(record)
     users = [(name, owner) for name, owner in _users(store, record) if name not in gone]
     if users:
         raise StoreError(
@@ -299,13 +303,15 @@ def _refuse_used(store: Store, record: Record | None, network: str, gone: set[st
 
 
 def _users(store: Store, record: Record) -> list[tuple[str, str]]:
-    """Return the certificates of the authority, of any network, each with its network."""
-    return [
-        (name, str(stored.document.get("network")))
-        for name in store.names("certificate")
-        if (stored := store.read("certificate", name)) is not None
+    """Return the certificates of the authority, and other networks' CAs below it, each with its network."""
+    found = [
+        (name, str(stored.document.get("network")), kind)
+        for kind in ("certificate", signers.KIND)
+        for name in store.names(kind)
+        if (stored := store.read(kind, name)) is not None
         and any(entry.get("authority") == record.name for entry in stored.document.get("revisions") or [])
     ]
+    return [(name, network) for name, network, kind in found if kind == "certificate" or network != record.network]
 
 
 def _bundle(certificates_: tuple[Any, ...]) -> str:

@@ -478,6 +478,8 @@ def _absent(store: Store, record: Record | None, requests: Requests, context: Co
     before = {**(_shown(record.certificates[0]) if record is not None else {}), **requesting.shown(requests)}
     if not before:
         return {"changed": False, "certificate": None}
+    if record is not None:
+        records.refuse_shared(record)
     if not context.check:
         if record is not None:
             store.delete(KIND, record.name, record.stored.token)

@@ -21,7 +21,7 @@ from ..skupper import generated
 from ..skupper.desired import SECRET_KEYS, Item, SiteKind
 from ..skupper.names import ADDRESS_LABEL, SERVICE_CA, SERVICE_CLIENT
 from ..skupper.services import Service, generated_services
-from ..x509 import pem, rules
+from ..x509 import names, pem, rules
 from .context import Context
 
 Seen = Mapping["tuple[str, str]", Observed]
@@ -43,11 +43,25 @@ def certificate_plans(
     if not generated_services(listed):
         return _nothing(), _nothing()
     if not kind.certificates:
-        first = plan([signer], seen, adopt) if signer is not None else _nothing()
+        first = plan([signer], seen, adopt) if signer is not None else _without_signer(seen)
         return replace(first, problems=(*first.problems, *_in_the_way(listed, kind, seen))), _nothing()
     first = _signer_plan(signer, seen, adopt) if signer is not None else _authority_plan(host, seen, adopt)
     leaves = generated.leaf_certificates(listed, kind)
-    return first, _leaf_plan(leaves, seen, adopt, bool(first.changes))
+    return first, _leaf_plan(leaves, seen, adopt, any(_another(change) for change in first.changes))
+
+
+def _another(change: Change) -> bool:
+    """Return whether a change makes another CA, and not only says whose it is."""
+    before = change.before.content if change.before is not None else {}
+    return change.action != "update" or any(before.get(key) != value for key, value in change.item.content.items())
+
+
+def _without_signer(seen: Seen) -> Plan:
+    """Return the removal of a CA of the store that the site is to sign with no longer. A user's own issuer stays."""
+    key = ("Issuer", SERVICE_CA)
+    standing = seen.get(key)
+    ours = standing is not None and standing.owner == OURS
+    return plan([], seen, False, [key] if ours else [])
 
 
 def _nothing() -> Plan:
@@ -83,22 +97,35 @@ def _leaf_plan(leaves: Iterable[Item], seen: Seen, adopt: bool, another_ca: bool
         if standing is None and secret is not None:
             problems.append(_users_own(item.name))
             continue
-        item = _with_hosts(item, standing, secret is not None and (another_ca or not _signed(secret, seen)))
+        item = _with_hosts(item, standing, secret, secret is not None and (another_ca or not _signed(secret, seen)))
         result = _renewed(item, plan([item], seen, adopt), standing, secret, adopt)
         changes += result.changes
         problems += result.problems
     return Plan(tuple(changes), tuple(problems))
 
 
-def _with_hosts(item: Item, standing: Observed | None, anew: bool) -> Item:
-    """Return the item with the hosts that stand, if they are one of the two forms, or with the other form."""
+def _with_hosts(item: Item, standing: Observed | None, secret: Observed | None, anew: bool) -> Item:
+    """Return the item with the hosts that stand, if they are one of the two forms, or with the other form.
+
+    Where an earlier run has changed the form and Skupper has not answered yet, it stays: changed once more, it would
+    be what Skupper has made already.
+    """
     wanted = item.content["spec"]["hosts"]
     found = ((standing.content.get("spec") or {}).get("hosts") if standing is not None else None) or wanted
     forms = (wanted, generated.other_hosts(wanted))
-    names = found if found in forms else wanted
-    if anew:
-        names = generated.other_hosts(names)
-    return replace(item, content={"spec": {**item.content["spec"], "hosts": names}})
+    hosts = found if found in forms else wanted
+    if anew and not _asked_for(hosts, secret):
+        hosts = generated.other_hosts(hosts)
+    return replace(item, content={"spec": {**item.content["spec"], "hosts": hosts}})
+
+
+def _asked_for(hosts: list[str], secret: Observed | None) -> bool:
+    """Return whether a certificate has the other form of the hosts, so that Skupper is to issue it anew already."""
+    try:
+        leaf = pem.parse_certificates((secret.content["data"] if secret else {}).get("tls.crt", b""), "tls.crt")[0]
+    except SkupperTlsError:
+        return False
+    return generated.is_longer(names.names_of(leaf)) != generated.is_longer(hosts)
 
 
 def _renewed(item: Item, planned: Plan, standing: Observed | None, secret: Observed | None, adopt: bool) -> Plan:
@@ -119,16 +146,21 @@ def _complete(secret: Observed | None) -> bool:
 
 
 def _signed(secret: Observed, seen: Seen) -> bool:
-    """Return whether the CA that the site has now signed a certificate. What cannot be read is not."""
+    """Return whether the CA that the site has now signed a certificate, and stands beside it as its CA.
+
+    A CA may be made anew with its key, for other names: what it has signed is then sound, but who trusts the old one
+    refuses what it signs now. What cannot be read is not signed.
+    """
     authority = seen.get(CA_SECRET)
     if authority is None:
         return True  # nothing to compare with; that the CA is missing is planned for by itself
     try:
         leaf = pem.parse_certificates(secret.content["data"].get("tls.crt", b""), "tls.crt")[0]
         issuer = pem.parse_certificates(authority.content["data"].get("tls.crt", b""), "tls.crt")[0]
+        beside = pem.parse_certificates(secret.content["data"].get("ca.crt", b""), "ca.crt")
     except SkupperTlsError:
         return False
-    return rules.issued_by(leaf, issuer)
+    return rules.issued_by(leaf, issuer) and issuer in beside
 
 
 def _in_the_way(services: Iterable[Service], kind: SiteKind, seen: Seen) -> list[SkupperTlsError]:
@@ -208,12 +240,12 @@ def wait_for(
         return
     made = generated_services(services)
     pairs = [name for service in made for name in (service.tls.ca_secret, service.tls.server_secret)]
-    names = list(dict.fromkeys([SERVICE_CA, *([] if only_ca else pairs)]))
+    wanted = list(dict.fromkeys([SERVICE_CA, *([] if only_ca else pairs)]))
     seconds = float(params["certificate_timeout"])
     deadline = time.monotonic() + seconds
     while True:
-        seen = site.observe(names, ["Certificate"])
-        missing = [name for name in names if not _made(name, seen)]
+        seen = site.observe(wanted, ["Certificate"])
+        missing = [name for name in wanted if not _made(name, seen)]
         if not missing or time.monotonic() > deadline:
             break
         time.sleep(POLL_SECONDS)

@@ -222,6 +222,8 @@ def _summary(found: Going, scope: Scope, seen: Seen, kind: SiteKind) -> dict[str
     named = {_address(key, seen[key]) for key in found.unexpose}
     entries = {name: item for (what, name), item in seen.items() if what == "ServiceEntry"}
     held = [name for name, item in entries.items() if item.owner != OURS and not item.synced]
+    # A site may have the network's certificate under another name.
+    certificates = {service.tls.server_secret: service.tls.certificate for service in (*scope.leaving, *scope.staying)}
     orphans: list[str] = []
     if not scope.what:
         offered = going(replace(scope, what=ORPHANS), seen, kind)
@@ -230,6 +232,9 @@ def _summary(found: Going, scope: Scope, seen: Seen, kind: SiteKind) -> dict[str
         "unexpose": [_text(key) for key in found.unexpose],
         "remove": [_text(key) for key in found.remove],
         "kept": {_text(key): ", ".join(users) for key, users in found.kept.items()},
+        "served": sorted(
+            {certificates[name] for what, name in found.kept if what == "Secret" and name in certificates}
+        ),
         "addresses": sorted(name for name in named if name),
         "held": sorted(held),
         "orphans": orphans,

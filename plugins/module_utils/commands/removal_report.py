@@ -34,10 +34,17 @@ Sites = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Records:
-    """What the store holds of the network: certificates with the authorities of their revisions, authorities."""
+    """What the store holds of the network, and nobody else may use.
+
+    Attributes:
+        certificates: with the authorities of their revisions.
+        authorities: their names.
+        used: the authorities that others use, or certificates that others use.
+    """
 
     certificates: Mapping[str, frozenset[str]]
     authorities: frozenset[str]
+    used: frozenset[str] = frozenset()
 
 
 def look(
@@ -113,8 +120,8 @@ def _store(
         found = checks.from_error(error, "", "TLS701")
         findings += found if wanted else _as_warnings(found)
         return nothing, []
-    kept = {name for site in said.values() for name in site.get("kept") or {}}
-    certificates, authorities = leaving_records(scope, records, kept)
+    served = {name for site in said.values() for name in site.get("served") or []}
+    certificates, authorities = leaving_records(scope, records, served, params["default_authority"])
     names = _names(certificates, authorities)
     if not names:
         return nothing, []
@@ -145,47 +152,58 @@ def read_records(store: Store, network: str) -> Records:
         StoreError: the store cannot be read, or not be listed.
     """
     found: dict[str, dict[str, frozenset[str]]] = {"certificate": {}, "authority": {}}
-    for kind, records in found.items():
-        # A certificate that is only requested yet has a key in the store as well, which goes by the same name.
-        for place in (kind, f"{kind}-request"):
-            for name in store.names(place):
-                stored = store.read(place, name)
-                if stored is not None and stored.document.get("network") == network:
-                    revisions = stored.document.get("revisions") or []
-                    issuers = frozenset(str(entry.get("authority") or "") for entry in revisions)
-                    records[name] = records.get(name, frozenset()) | issuers
-    return Records(found["certificate"], frozenset(found["authority"]))
+    used: set[str] = set()
+    # A certificate that is only requested yet has a key in the store as well, which goes by the same name.
+    for kind, place in [(kind, f"{kind}{suffix}") for kind in found for suffix in ("", "-request")]:
+        for name in store.names(place):
+            stored = store.read(place, name)
+            document = stored.document if stored is not None else {}
+            issuers = frozenset(str(entry.get("authority") or "") for entry in document.get("revisions") or [])
+            if document.get("network") != network or document.get("networks"):
+                used |= issuers
+            else:
+                found[kind][name] = found[kind].get(name, frozenset()) | issuers
+    for name in store.names("signer"):
+        stored = store.read("signer", name)
+        if stored is not None and stored.document.get("network") != network:
+            used |= {str(entry.get("authority") or "") for entry in stored.document.get("revisions") or []}
+    return Records(found["certificate"], frozenset(found["authority"]), frozenset(used))
 
 
-def leaving_records(scope: Scope, records: Records, kept: Iterable[str] = ()) -> tuple[list[str], list[str]]:
+def leaving_records(
+    scope: Scope, records: Records, served: Iterable[str] = (), default: str = DEFAULT_AUTHORITY
+) -> tuple[list[str], list[str]]:
     """Return the names of the certificates and of the authorities that go with what is to be removed.
 
     An authority goes with the last certificate that it issued, unless a service that stays names it.
 
     Args:
-        kept: what stays on some site, as kind and name: its certificate is still served.
+        served: the certificates that some site keeps, so that they are still served.
+        default: the authority of services that name none.
     """
-    needed = {pair.server_secret for pair in secret_pairs(scope.staying)}
-    needed |= {name.partition("/")[2] for name in kept if name.startswith("Secret/")}
-    ours = {pair.server_secret for pair in secret_pairs(scope.leaving)}
+    needed = {pair.certificate for pair in secret_pairs(scope.staying)} | set(served)
+    ours = {pair.certificate for pair in secret_pairs(scope.leaving)}
     certificates = [
         name for name in records.certificates if name not in needed and (scope.what != SERVICES or name in ours)
     ]
     used = {
         issuer for name, issuers in records.certificates.items() if name not in certificates for issuer in issuers
-    } | _named_authorities(scope.staying)
+    } | _named_authorities(scope.staying, default)
+    used |= records.used
+    if scope.what == ORPHANS and _named_authorities(scope.staying, default):
+        used.add(default)  # the inventory names it, though a request for it may still be away
     theirs = {issuer for name in certificates for issuer in records.certificates[name]}
     if scope.what == SERVICES:
-        theirs |= _named_authorities(scope.leaving)  # also where a run before this one took the certificates
+        theirs |= _named_authorities(scope.leaving, default)  # also where a run before this one took the certificates
     authorities = [
         name for name in records.authorities if name not in used and (scope.what != SERVICES or name in theirs)
     ]
     return sorted(certificates), sorted(authorities)
 
 
-def _named_authorities(services: Iterable[Service]) -> set[str]:
+def _named_authorities(services: Iterable[Service], default: str) -> set[str]:
     signers = {service.tls.signer for service in services if service.tls.signer}
-    return signers | {service.tls.authority or DEFAULT_AUTHORITY for service in services if not service.tls.generated}
+    return signers | {service.tls.authority or default for service in services if not service.tls.generated}
 
 
 def orphans_in_store(services: Iterable[Service], params: Mapping[str, Any], context: Context) -> list[Finding]:
@@ -196,7 +214,8 @@ def orphans_in_store(services: Iterable[Service], params: Mapping[str, Any], con
         records = read_records(open_store(params, context), params["network"])
     except SkupperTlsError as error:
         return _as_warnings(checks.from_error(error, "", "TLS702"))
-    certificates, authorities = leaving_records(Scope(ORPHANS, staying=tuple(services)), records)
+    scope = Scope(ORPHANS, staying=tuple(services))
+    certificates, authorities = leaving_records(scope, records, default=params["default_authority"])
     remedy = (
         f"Run multisite.skupper_tls.remove with -e skupper_tls_remove={ORPHANS} -e skupper_tls_remove_store=true, "
         "or put the service into the inventory"

@@ -23,7 +23,7 @@ from ..skupper.services import (
 )
 from ..stores import records
 from ..x509 import describe
-from . import removal_report
+from . import removal_report, signers
 from .context import Context, open_store
 
 HEADERS = {
@@ -60,6 +60,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         findings += _across_preflight(sites)
         for said in params.get("issued") or []:
             findings += _issue_findings(said)
+        findings += _signer_findings(services, params, context)
     elif step == "removal" and sound:
         told["removal"], note = removal_report.look(sites, services, params, context, findings)
     elif step not in removal_report.STEPS:
@@ -161,6 +162,13 @@ def _across_preflight(sites: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
     identities = {host: str(said.get("identity") or "") for host, said in sites.items()}
     versions = {host: str(said.get("version") or "") for host, said in sites.items()}
     return checks.duplicate_sites(identities) + checks.mixed_versions(versions)
+
+
+def _signer_findings(services: Iterable[Service], params: Mapping[str, Any], context: Context) -> list[Finding]:
+    """Return what keeps the sites from signing with an authority of the store; the try of the step issue is known."""
+    results = [said for said in params.get("issued") or [] if isinstance(said, Mapping) and "authority" in said]
+    problems = signers.signer_problems(services, results[0] if results else {}, params, context)
+    return [found for problem in problems for found in checks.from_error(problem, "")]
 
 
 def _issue_findings(said: Mapping[str, Any]) -> list[Finding]:

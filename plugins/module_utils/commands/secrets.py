@@ -80,7 +80,8 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         generated.wait_for(site, services, False, params, context)
         done = Done((*done.changes, *leaves.changes), leaves.seen)
     changed = bool(done.changes)
-    holds = site.observe(wanted, []) if changed and not context.check else done.seen
+    waited = changed or generated.by_certificates(services, kind)
+    holds = site.observe(wanted, []) if waited and not context.check else done.seen
     result: dict[str, Any] = {
         **_of_site(kind.version, params),
         "changed": changed,

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..errors import InputError, StoreConflict, StoreError, raise_all
+from ..errors import InputError, SkupperTlsError, StoreConflict, StoreError, raise_all
 from ..plan import Pending
 from ..skupper.desired import Item, Material, SiteKind, signer_item
 from ..skupper.services import Service, Tls, signing
@@ -27,10 +27,10 @@ ATTEMPTS = 5
 UNKNOWN = "known after the run"
 
 
-def record_name(authority: str, host: str) -> str:
+def record_name(network: str, authority: str, host: str) -> str:
     """Return the store's name for a site's intermediate CA: host names may hold what the store's names may not."""
     text = re.sub(r"[^a-z0-9]+", "-", f"{authority}-{host}".lower()).strip("-")[:50].rstrip("-")
-    return f"{text}-{hashlib.sha256(f'{authority}/{host}'.encode()).hexdigest()[:8]}"
+    return f"{text}-{hashlib.sha256(f'{network}/{authority}/{host}'.encode()).hexdigest()[:8]}"
 
 
 def site_signer(
@@ -49,7 +49,9 @@ def site_signer(
     authority = records.load(store, "authority", pair.signer, params["network"])
     record = authority
     if pair.site_intermediates:
-        record = records.load(store, KIND, record_name(pair.signer, context.host), params["network"])
+        record = records.load(store, KIND, record_name(params["network"], pair.signer, context.host), params["network"])
+    if context.check and context.host in _being_made(params):
+        return pending_signer(kind)
     if record is None or authority is None:
         if context.check:
             return pending_signer(kind)
@@ -60,6 +62,56 @@ def site_signer(
     chain += [cert for cert in authority.certificates if cert not in chain]
     anchors = pem.certificates_to_pem(list(authority.anchors))
     return signer_item(Material(pem.certificates_to_pem(chain), keys.key_to_pkcs1(key), anchors), kind)
+
+
+def _being_made(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return by host the intermediate CAs that this check-mode run would have made in the step issue."""
+    said = params.get("signers")
+    return (said.get("site_intermediates") or {}) if isinstance(said, Mapping) else {}
+
+
+def signer_problems(
+    services: Iterable[Service], said: Mapping[str, Any], params: Mapping[str, Any], context: Context
+) -> list[SkupperTlsError]:
+    """Return what keeps the signer that the services name from being the sites' CA, before anything is made.
+
+    Args:
+        said: what the module authority said in check mode of the one that the run makes, empty if it makes none.
+    """
+    pair = signing(services)
+    if pair is None or not pair.signer or said.get("failed") or said.get("waiting"):
+        return []  # told by itself
+    if said.get("name") == pair.signer and said.get("authority"):
+        key_type, has_key = str(said["authority"].get("key_type")), bool(said.get("key"))
+    else:
+        try:
+            record = records.load(open_store(params, context), "authority", pair.signer, params["network"])
+        except SkupperTlsError as error:
+            return [error]
+        if record is None:
+            return [_not_made(pair.signer)]
+        key_type, has_key = keys.key_type_of(record.certificates[0].public_key()), bool(record.key_pem)
+    if not has_key:
+        return [_without_key(pair.signer)]
+    return [] if pair.site_intermediates else list(_type_problems(key_type, pair.signer))
+
+
+def _not_made(signer: str) -> InputError:
+    return InputError(
+        "is no authority of the store, and the run makes none of that name",
+        field="services.tls.signer",
+        found=signer,
+        remedy=f"Set skupper_tls_authority: {{name: {signer}, key_type: rsa-3072}}, or make it by module authority",
+    )
+
+
+def _without_key(signer: str) -> InputError:
+    return InputError(
+        f"the authority {signer} has no key in the store, so that nobody can sign with it",
+        field="services.tls.signer",
+        found=signer,
+        remedy="Import the key as well, or name another authority",
+    )
 
 
 def pending_signer(kind: SiteKind) -> Item:
@@ -81,7 +133,10 @@ def _missing(pair: Tls, context: Context, store: Store) -> StoreError:
 
 def key_problems(public_key: Any, authority: str) -> list[InputError]:
     """Return what keeps Skupper from signing with a key."""
-    found = keys.key_type_of(public_key)
+    return _type_problems(keys.key_type_of(public_key), authority)
+
+
+def _type_problems(found: str, authority: str) -> list[InputError]:
     if found.startswith("rsa-"):
         return []
     return [
@@ -124,7 +179,7 @@ def make_intermediates(
 def _make(
     store: Store, authority: Record | None, host: str, permitted: list[str], params: Mapping[str, Any], context: Context
 ) -> dict[str, Any] | None:
-    identity = (params["network"], KIND, record_name(params["name"], host))
+    identity = (params["network"], KIND, record_name(params["network"], params["name"], host))
     for attempt in range(ATTEMPTS):
         record = records.load(store, KIND, identity[2], params["network"])
         if record is not None and authority is not None and _fits(record, authority, permitted, context):
@@ -169,7 +224,7 @@ def remove_intermediates(store: Store, authority: str) -> None:
 def _subject(host: str, params: Mapping[str, Any]) -> str:
     name = f"{host} service CA"
     plain = len(name) <= 64 and re.fullmatch(r"[A-Za-z0-9._ -]+", name)  # RFC 5280 ub-common-name
-    return f"CN={name if plain else record_name(params['name'], host)}"
+    return f"CN={name if plain else record_name(params['network'], params['name'], host)}"
 
 
 def _fits(record: Record, authority: Record, permitted: Sequence[str], context: Context) -> bool:

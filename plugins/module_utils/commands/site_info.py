@@ -100,19 +100,19 @@ def _read(params: Mapping[str, Any], context: Context, result: dict[str, Any], f
     if seen is not None:
         found = resolve_mounts(listed, seen, kind, site.address.network, params, context)
     observed = found.seen
+    whole = {**mounts.standing(seen or {}, site.address.network), **observed}
     findings += [each for problem in found.problems for each in checks.from_error(problem, context.host)]
     summaries = secret_summaries(observed, services, kind, context)
     result["secrets"] = summaries
     desired = [*found.items, *_desired(site, services, kind, context, findings)]
     result["services"] = {service.address: _service(service, observed) for service in services}
     if preflight:
-        _look_ahead(site, listed, desired, observed, kind, params, context, result, findings)
+        _look_ahead(site, listed, desired, observed, whole, kind, params, context, result, findings)
     else:
         findings += _verify(context.host, services, summaries, desired, observed, kind)
         findings += _certificate_findings(services, observed, kind, params, context)
         findings += _not_reloaded(site)
         if not problems:
-            whole = {**mounts.standing(seen or {}, site.address.network), **observed}
             findings += removal.orphan_findings(context.host, listed, whole, kind)
 
 
@@ -150,6 +150,7 @@ def _look_ahead(
     listed: list[Service],
     desired: list[Item],
     observed: Mapping[tuple[str, str], Observed],
+    whole: Mapping[tuple[str, str], Observed],
     kind: SiteKind,
     params: Mapping[str, Any],
     context: Context,
@@ -183,15 +184,16 @@ def _look_ahead(
     findings += [found for problem in problems for found in checks.from_error(problem, context.host)]
     if not findings:
         settled = [not each.changes and not site.follow_up(each.changes) for each in plans]
+        complete = None not in result["secrets"].values()  # Skupper may still have to make what it was asked for
         result["settled"] = {
             "asked": asked(params),
             # A signer may be made anew by the step issue, which says nothing of it to the later steps.
-            "secrets": revisions if settled[0] and signer is None else None,
-            "services": all(settled),
+            "secrets": revisions if settled[0] and signer is None and complete else None,
+            "services": all(settled) and complete,
         }
         if all(settled):
             verified = _verify(context.host, services, result["secrets"], desired, observed, kind)
-            verified += removal.orphan_findings(context.host, services, observed, kind)
+            verified += removal.orphan_findings(context.host, listed, whole, kind)
             result["settled"]["findings"] = [finding.as_dict() for finding in checks.order(verified)]
 
 

@@ -48,8 +48,12 @@ def other_hosts(names: list[str]) -> list[str]:
     Skupper 2.2.1 does not issue a leaf anew because its CA is another one, but does because its hosts are others;
     and while it does, the old secret stays, which a new Certificate object could not give.
     """
-    more = f"{names[-1]}.{CLUSTER_DOMAIN}"
-    return names[:-1] if names[-1].endswith(f".{CLUSTER_DOMAIN}") else [*names, more]
+    return names[:-1] if is_longer(names) else [*names, f"{names[-1]}.{CLUSTER_DOMAIN}"]
+
+
+def is_longer(names: Iterable[str]) -> bool:
+    """Return whether these are the hosts with one more, or the names of a certificate that was issued for them."""
+    return any(name.endswith(f".{CLUSTER_DOMAIN}") for name in names)
 
 
 def authority_certificate(site_name: str, standing: Mapping[str, Any]) -> Item:

@@ -173,15 +173,31 @@ def resolve(
 
 
 def standing(seen: Mapping[tuple[str, str], Observed], network: str) -> dict[tuple[str, str], Observed]:
-    """Return what a site holds, with every mount of the network's in place of the workloads."""
+    """Return what a site holds, with every mount of the network's in place of the workloads.
+
+    What another network mounts stands under the workload's own name, as somebody else's.
+    """
     found = {key: item for key, item in seen.items() if key[0] != "Workload"}
     for (kind, name), workload in seen.items():
-        for mine, places in workload.record["managers"].items() if kind == "Workload" else ():
+        if kind != "Workload":
+            continue
+        theirs = _volumes_of_others(workload, network)
+        if theirs:
+            found[(kind, name)] = Observed({"volumes": theirs})
+        for mine, places in workload.record["managers"].items():
             address = _address(mine, network)
             state = _state(workload, {}, set(places), mine, address) if address else None
             if state is not None:
                 found[("Workload", item_name(name, address))] = state
     return found
+
+
+def _volumes_of_others(workload: Observed, network: str) -> dict[str, Any]:
+    ours = {
+        place for owner, places in workload.record["managers"].items() if _address(owner, network) for place in places
+    }
+    volumes = workload.content.get("volumes") or {}
+    return {name: it for name, it in volumes.items() if name.startswith(_VOLUME) and ("volumes", name) not in ours}
 
 
 def _address(owner: str, network: str) -> str:

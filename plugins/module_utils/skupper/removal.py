@@ -174,6 +174,12 @@ def going(scope: Scope, seen: Seen, site: SiteKind, addresses: Collection[str] |
         # What stays may itself use something: a leaf Certificate its CA.
         kept.update(new)
         users.update({key: seen[key] for key in new})
+    networks = {f"{kind} {name}" for (kind, name), item in users.items() if item.network and item.owner != OURS}
+    for service in scope.leaving:
+        # Another network that shares the pair holds both halves on every site, whichever of them its side uses.
+        halves = [("Secret", service.tls.server_secret), ("Secret", service.tls.ca_secret)]
+        sharing = [kept[key] for key in halves if networks & set(kept.get(key, ()))]
+        kept.update((key, sharing[0]) for key in halves if sharing and key in behind and key not in kept)
     shared = {key: ("another service",) for key in theirs & here if key in seen and seen[key].owner == OURS}
     remove = sorted(behind - set(kept), key=lambda key: _rank(key, seen[key]))
     needed = {name for kind, name in remove if kind != "Note"}

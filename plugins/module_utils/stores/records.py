@@ -258,6 +258,22 @@ def sharing(record: Record | None, wanted: Sequence[str] | None, network: str) -
     return asked
 
 
+def refuse_shared(record: Record) -> None:
+    """Refuse to remove a record that other networks may use.
+
+    Raises:
+        StoreError: there are some.
+    """
+    others = record.networks[1:]
+    if others:
+        raise StoreError(
+            f"{record.kind} {record.name} is shared with other networks, so it is not removed",
+            field="networks",
+            found=", ".join(others),
+            remedy="Take them from the list first (networks: []), when none of them uses it any more",
+        )
+
+
 def refuse_borrowed(record: Record, network: str) -> None:
     """Refuse to change a record of another network, which shares it.
 

@@ -32,7 +32,7 @@ def context(check: bool = False, now: datetime = NOW, host: str = "", base: Path
 
 
 #: Options that name a variable in a playbook, of which the action plugin passes on the value.
-BY_NAME = ("known", "issued", "pending", "removal")
+BY_NAME = ("known", "issued", "pending", "removal", "signers")
 
 
 def command(

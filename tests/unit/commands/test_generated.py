@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from ansible_collections.multisite.skupper_tls.plugins.module_utils.commands.generated import (
     certificate_plans,
@@ -40,10 +41,10 @@ ADDRESS = {"multisite.skupper-tls/address": "payments"}
 
 
 @lru_cache
-def material(which: str) -> dict[str, dict[str, bytes]]:
+def material(which: str, *more: str) -> dict[str, dict[str, bytes]]:
     """The secrets of a site that Skupper has made: ``which`` tells one site's CA from another's."""
     ca = controller.authority(which)
-    return {CA: ca, **{name: controller.leaf(name, ["payments"], ca) for name in (CLIENT, SERVER)}}
+    return {CA: ca, **{name: controller.leaf(name, ["payments", *more], ca) for name in (CLIENT, SERVER)}}
 
 
 def site(**changes: Any) -> dict[tuple[str, str], Observed]:
@@ -162,12 +163,15 @@ def test_somebody_elses(changes: dict[str, Any], adopt: bool, problem: str, expe
 
 def test_issued_anew_by_one_host_more_or_less() -> None:
     seen = site(Secret__server=secret(material("two")[SERVER]))
+    longer = ("payments.shop.svc.cluster.local",)
     for expected in (True, False, True):
         (change,) = planned(seen)[1].changes
         hosts = change.item.content["spec"]["hosts"]
         assert hosts[:3] == ["payments", "payments.shop", "payments.shop.svc"]
         assert (hosts[3:] == ["payments.shop.svc.cluster.local"]) is expected
         seen[("Certificate", SERVER)] = Observed(change.item.content, ADDRESS, OURS, status=SAID)
+        assert actions(*planned(seen)) == [], "asked for once more before Skupper has answered"
+        seen[("Secret", SERVER)] = secret(material("two", *(longer if expected else ()))[SERVER])
     assert other_hosts(other_hosts(["a", "a.b"])) == ["a", "a.b"]
 
 
@@ -243,3 +247,27 @@ def test_own_ca() -> None:
     for server, client in ((one, two), (two, one)):
         problems = own_ca_problems(server[SERVER], client[CLIENT], ["payments"], NOW.now(NOW.tzinfo))
         assert [problem[0] for problem in problems] == ["TLS305"]
+
+
+def test_a_ca_of_the_same_key_for_other_names() -> None:
+    """What it has signed is sound, but whoever trusts the old one refuses what it signs now."""
+    seen = site()
+    key = serialization.load_pem_private_key(material("one")[CA]["tls.key"], None)
+    wider = controller.authority("one", key)
+    seen[("Secret", CA)] = secret(wider)
+    assert actions(*planned(seen)) == BOTH
+
+
+def test_a_signer_that_is_only_labelled_anew_is_no_other_ca() -> None:
+    item = signer("mine")
+    placed = site(Certificate__ca=None, Secret__ca=Observed(item.content, {}, FOREIGN))
+    for name in (CLIENT, SERVER):
+        leaf = controller.leaf(name, ["payments"], item.content["data"])
+        placed[("Secret", name)] = secret(leaf)
+    assert actions(*planned(placed, item, adopt=True)) == [("update", "Secret", CA)]
+
+
+def test_a_dropped_signer_leaves_a_system_site() -> None:
+    issuer = ("Issuer", "skupper-service-ca")
+    assert actions(*planned({issuer: Observed({"data": {}}, owner=OURS)}, kind=LINUX)) == [("delete", *issuer)]
+    assert actions(*planned({issuer: Observed({"data": {}}, owner=FOREIGN)}, kind=LINUX)) == []

@@ -53,7 +53,7 @@ def test_what_leaves_the_store(what: str, services: list[Any], certificates: lis
 
 
 def test_what_a_site_still_serves_stays_in_the_store() -> None:
-    found = leaving_records(parse_scope("all", [SHOP]), RECORDS, ["Secret/server-cert-secret", "Certificate/gone"])
+    found = leaving_records(parse_scope("all", [SHOP]), RECORDS, ["server-cert-secret"])
     assert found == (["gone", "stock-server"], ["older-ca", "root", "stock-ca", "unused"])
 
 
@@ -131,3 +131,39 @@ def test_a_file_of_the_user_keeps_secrets_from_being_removed(site: dict[str, Any
     assert tree(tmp_path) == before
     mine.unlink()
     assert command("secrets", {**site, "state": "absent"}, host="west")["changed"]
+
+
+def test_what_another_network_may_use_stays_in_the_store(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path / "store")
+    options: dict[str, Any] = {"store": {"path": str(tmp_path / "store")}, "network": "shop"}
+    for name, networks in (("default", ["billing"]), ("root", None), ("own", None)):
+        command("authority", {**options, "name": name, "networks": networks})
+    certificate = {**options, "alternative_names": ["payments"]}
+    command("certificate", {**certificate, "name": "server-cert-secret", "authority": "root", "networks": ["billing"]})
+    command("certificate", {**certificate, "name": "mine", "authority": "own"})
+    found = read_records(store, "shop")
+    assert leaving_records(parse_scope("all", [SHOP]), found) == (["mine"], ["own"])
+    for module, name in (("certificate", "server-cert-secret"), ("authority", "default")):
+        refused = command(module, {**options, "name": name, "state": "absent"})
+        assert refused["failed"], refused
+        assert f"{module} {name} is shared with other networks" in refused["msg"]
+    assert store.read("certificate", "server-cert-secret") is not None
+
+
+def test_a_borrower_has_no_part_in_the_owners_requests(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"store": {"path": str(tmp_path / "store")}, "network": "shop", "name": "corp"}
+    command("authority", {**options, "state": "request"})
+    other = {"store": options["store"], "network": "shop", "name": "made"}
+    command("authority", other)
+    store = DirectoryStore(tmp_path / "store")
+    made = store.read("authority", "made")
+    assert made is not None
+    store.create("authority", "corp", {**made.document, "name": "corp", "networks": ["billing"]})
+    borrowed = command("authority", {**options, "network": "billing"})
+    assert not borrowed.get("failed"), borrowed
+    assert not borrowed["changed"]
+
+
+def test_the_named_authority_of_the_inventory_is_no_orphan() -> None:
+    asked_for = Records({"server-cert-secret": frozenset()}, frozenset({"corp", "unused"}))
+    assert leaving_records(parse_scope("orphans", [SHOP]), asked_for, default="corp") == ([], ["unused"])

@@ -11,12 +11,16 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.multisite.skupper_tls.plugins.module_utils.commands.signers import record_name
+from ansible_collections.multisite.skupper_tls.plugins.module_utils.commands.signers import (
+    record_name,
+    signer_problems,
+)
 from ansible_collections.multisite.skupper_tls.plugins.module_utils.skupper.names import is_label
 from ansible_collections.multisite.skupper_tls.plugins.module_utils.stores import records
 from ansible_collections.multisite.skupper_tls.plugins.module_utils.stores.directory import DirectoryStore
 from ansible_collections.multisite.skupper_tls.plugins.module_utils.x509 import keys
-from ansible_collections.multisite.skupper_tls.tests.unit.commands.factory import command, tree
+from ansible_collections.multisite.skupper_tls.tests.unit.commands.factory import command, context, tree
+from ansible_collections.multisite.skupper_tls.tests.unit.skupper.factory import parsed
 from ansible_collections.multisite.skupper_tls.tests.unit.x509.factory import NOW
 
 PASSPHRASE = "words"
@@ -29,7 +33,8 @@ def store(tmp_path: Path) -> Path:
 
 
 def run(store: Path, wanted: Any = None, check: bool = False, **options: Any) -> dict[str, Any]:
-    given = {"store": {"type": "directory", "path": str(store), "passphrase": PASSPHRASE}, "network": "shop"}
+    network = options.pop("network", "shop")
+    given = {"store": {"type": "directory", "path": str(store), "passphrase": PASSPHRASE}, "network": network}
     now = options.pop("now", NOW)
     result: dict[str, Any] = command(
         "authority", {**given, "site_intermediates": wanted or WANTED, **options}, check, now
@@ -39,7 +44,7 @@ def run(store: Path, wanted: Any = None, check: bool = False, **options: Any) ->
 
 
 def record(store: Path, host: str = "east", authority: str = "default") -> records.Record:
-    found = records.load(DirectoryStore(store), "signer", record_name(authority, host), "shop")
+    found = records.load(DirectoryStore(store), "signer", record_name("shop", authority, host), "shop")
     assert found is not None
     return found
 
@@ -107,5 +112,42 @@ def test_removed_with_the_authority(store: Path) -> None:
 
 @pytest.mark.parametrize("host", ["east", "East_1", "a.b.example.net", "x" * 200, "ä", "-", "a b"])
 def test_names_in_the_store(host: str) -> None:
-    assert is_label(record_name("default", host))
-    assert record_name("default", host) != record_name("default", host + "-")
+    assert is_label(record_name("shop", "default", host))
+    assert record_name("shop", "default", host) != record_name("shop", "default", host + "-")
+
+
+def test_two_networks_may_have_hosts_of_one_name(store: Path) -> None:
+    run(store, networks=["billing"])
+    borrowed = run(store, network="billing")
+    assert set(borrowed["site_intermediates"]) == set(WANTED)
+    assert record_name("shop", "default", "east") != record_name("billing", "default", "east")
+
+
+SERVICES = {"mode": "generated", "signer": "corp"}
+
+
+@pytest.mark.parametrize(
+    ("tls", "said", "message"),
+    [
+        (SERVICES, {"name": "corp", "authority": {"key_type": "rsa-2048"}, "key": True}, ""),
+        (SERVICES, {"name": "corp", "authority": {"key_type": "ecdsa-p256"}, "key": True}, "signs with RSA keys only"),
+        (SERVICES, {"name": "corp", "authority": {"key_type": "rsa-2048"}, "key": False}, "has no key in the store"),
+        (SERVICES, {"name": "default", "authority": {"key_type": "rsa-2048"}, "key": True}, "is no authority of the"),
+        (SERVICES, {}, "is no authority of the store"),
+        (SERVICES, {"failed": True}, ""),
+        (
+            {**SERVICES, "site_intermediates": True},
+            {"name": "corp", "authority": {"key_type": "ed25519"}, "key": True},
+            "",
+        ),
+        ({"mode": "generated"}, {}, ""),
+        ({"mode": "custom"}, {}, ""),
+    ],
+)
+def test_a_signer_is_looked_at_before_anything_is_made(
+    tmp_path: Path, tls: dict[str, Any], said: dict[str, Any], message: str
+) -> None:
+    params = {"store": {"type": "directory", "path": str(tmp_path / "none")}, "network": "shop"}
+    problems = signer_problems([parsed(tls=tls)], said, params, context())
+    assert len(problems) == bool(message)
+    assert all(message in str(problem) for problem in problems)
