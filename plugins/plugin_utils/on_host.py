@@ -74,10 +74,19 @@ class Host:
             command = f"{interpreter} -E -s -S -c {shlex.quote(BOOTSTRAP)}"
             ended = self._action._low_level_execute_command(command, in_data=data)
         except AnsibleError as error:
-            raise self._failed(str(error)) from None
+            raise self._failed(self._reason(str(error))) from None
         if MARK not in ended["stdout"]:
             raise self._no_answer(ended, interpreter)
         return str(ended["stdout"])
+
+    def _reason(self, text: str) -> str:
+        """Return why there is no connection: one that ended before it took all of our data does not say it."""
+        if "Data could not be sent" in text:
+            try:
+                self._action._low_level_execute_command("true")
+            except AnsibleError as error:
+                return str(error)
+        return text
 
     def _refuse_unfit(self) -> None:
         become = self._connection.become

@@ -44,7 +44,8 @@ def at_once(network: Any, arguments: Sequence[Sequence[str]]) -> None:
         assert "Traceback" not in run.output
         for event in run.events:
             if event.play.startswith("Issue"):
-                for result in event.result.get("results") or [event.result]:
+                results = event.result.get("results") or [event.result]
+                for result in (said for said in results if not said.get("skipped")):
                     kind = "certificate" if "certificate" in result else "authority"
                     told[kind].add(result[kind]["sha256"])
         if run.code:

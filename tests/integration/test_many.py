@@ -330,7 +330,7 @@ def test_refused_overrides_are_told_together(system: SystemNetwork) -> None:
         "TLS801 east skupper_site_services: is not the address of a service of the network (payment)",
         "Use one of payments",
         "TLS801 west skupper_site_services (payments).porst: is not a field",
-        "Use protocol, ports, workload, tls",
+        "Use protocol, ports, workload, consumers, tls",
         "TLS801 west skupper_site_services (payments).providers: cannot differ from site to site",
         "TLS801 edge skupper_site_services (payments).ports: has 1 ports, and the service has 2 in the network",
         "nothing was written anywhere",
