@@ -10,7 +10,7 @@ SITES       ?= linux
 CONSTRAINTS ?= requirements/constraints.txt
 # More arguments for pytest, as in: make unit PYTEST_ARGS='-k chain -x'
 PYTEST_ARGS ?=
-# How many processes run the unit tests. The integration tests start servers and run one by one.
+# How many processes run the tests. Each that runs integration tests starts API servers of its own, of 260 MB each.
 PYTEST_JOBS ?= 2
 # Arguments for the benchmark and for ansible-test sanity
 BENCH_ARGS  ?=
@@ -65,7 +65,7 @@ unit: test-env ## unit tests; PYTEST_ARGS='-k chain'
 	$(TEST)/python -m pytest tests/unit -n $(PYTEST_JOBS) $(PYTEST_ARGS)
 
 integration: test-env ## integration tests, against system sites and real API servers
-	$(TEST)/python -m pytest tests/cluster tests/integration $(PYTEST_ARGS)
+	$(TEST)/python -m pytest tests/cluster tests/integration -n $(PYTEST_JOBS) --dist loadfile $(PYTEST_ARGS)
 
 sanity: test-env ## ansible-test sanity; SANITY_ARGS='--test pylint'
 	$(TEST)/python tools/sanity.py $(SANITY_ARGS)
