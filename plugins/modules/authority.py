@@ -56,6 +56,7 @@ options:
       - The store then holds such a CA for each of the hosts, with an RSA key of 2048 bits, name constraints and path
         length 0. It is made anew when a third of its lifetime is left, when the authority is another, or when its
         names are; in the last case with the same key.
+      - With O(state=absent), the intermediate CAs of these hosts are removed, and the authority itself stays.
     type: dict
   networks:
     description:
@@ -261,7 +262,7 @@ key:
 site_intermediates:
   description:
     - By host, the intermediate CAs that were made in this run, or in check mode would be; what RV(authority) has of the
-      certificate, and C(permitted_names).
+      certificate, and C(permitted_names). Null for one that was removed.
   type: dict
   returned: when O(site_intermediates) is given and not empty
   sample:

@@ -192,14 +192,16 @@ removal:
       elements: str
       returned: always
     store:
-      description: The names of what goes from the store, as V(certificates) and V(authorities).
+      description:
+        - The names of what goes from the store, as V(certificates) and V(authorities), and as V(signers) by authority
+          the hosts whose intermediate CA goes.
       type: dict
       returned: always
   sample:
     remove: payments
     addresses: [payments]
     left_out: []
-    store: {certificates: [server-cert-secret], authorities: []}
+    store: {certificates: [server-cert-secret], authorities: [], signers: {}}
 snippets:
   description:
     - By address of a service, for V(verify), commands that connect to each of its ports with the CA alone, for a POSIX

@@ -23,6 +23,7 @@ from ansible_collections.multisite.skupper_tls.tests.integration.networks import
     KubeNetwork,
     SystemNetwork,
     handshake,
+    store_records,
     tree,
 )
 from ansible_collections.multisite.skupper_tls.tests.integration.test_secrecy import search, windows
@@ -515,3 +516,33 @@ def test_a_users_own_files_are_refused(tmp_path: Path) -> None:
     before = tree(network.data_home)
     network.run(ROLLOUT).bad(f"a secret {SERVER} is there already, and Skupper did not generate it")
     assert tree(network.data_home) == before
+
+
+def test_intermediate_cas_go_with_the_last_service_that_needs_them(tmp_path: Path) -> None:
+    network = generated(SystemNetwork(tmp_path), signer="corp", site_intermediates=True)
+    network.variables["skupper_tls_authority"] = {"name": "corp"}
+    custom = {"address": "stock", "ports": [6001], "providers": ["west"], "tls": {"authority": "corp"}}
+    network.variables["skupper_tls_services"].append(custom)
+    network.run(ROLLOUT).good()
+    assert len(store_records(network, "signer")) == len(SITES)
+    extra = {"skupper_tls_remove": "payments", "skupper_tls_remove_store": True}
+    predicted = network.run("multisite.skupper_tls.remove", "--check", extra=extra).good()
+    assert len(store_records(network, "signer")) == len(SITES)
+    removed = network.run("multisite.skupper_tls.remove", extra=extra).good()
+    assert removed.changes() == predicted.changes()
+    assert store_records(network, "signer") == {}
+    assert list(store_records(network, "authority")) == ["corp"]
+    assert not any((network.site(site) / "input" / "issuers" / CA).exists() for site in SITES)
+    assert network.run("multisite.skupper_tls.remove", extra=extra).good().count("changed") == 0
+
+
+def test_a_dropped_signer_leaves_the_sites(tmp_path: Path) -> None:
+    network = generated(SystemNetwork(tmp_path), signer="corp")
+    network.variables["skupper_tls_authority"] = {"name": "corp", "key_type": "rsa-2048"}
+    network.run(ROLLOUT).good()
+    generated(network)
+    predicted = network.run(ROLLOUT, "--check", "--diff").good()
+    done = network.run(ROLLOUT, "--diff").good()
+    assert (done.changes(), done.diffs()) == (predicted.changes(), predicted.diffs())
+    assert not any((network.site(site) / "input" / "issuers" / CA).exists() for site in SITES)
+    assert network.run(ROLLOUT).good().count("changed") == 0

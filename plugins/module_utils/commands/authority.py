@@ -55,6 +55,9 @@ def _once(store: Store, params: Mapping[str, Any], context: Context) -> dict[str
         requests = Requests(KIND, params["name"], params["network"])  # the owner's are no concern of a borrower's
     else:
         requests = stored_requests.load(store, KIND, params["name"], params["network"])
+    if params["state"] == "absent" and params["site_intermediates"] is not None:
+        gone = signers.remove_intermediates(store, params["name"], params, context, set(params["site_intermediates"]))
+        return {"changed": bool(gone), "authority": None, "site_intermediates": gone}
     if params["state"] == "absent":
         return _absent(store, record, requests, params, context)
     asking = params["state"] == "request" or bool(params.get("request_path"))
@@ -281,7 +284,7 @@ def _absent(
     _refuse_used(store, record, params["network"], gone)
     if not context.check:
         if record is not None:
-            signers.remove_intermediates(store, record.name)
+            signers.remove_intermediates(store, record.name, params, context)
             store.delete(KIND, record.name, record.stored.token)
         stored_requests.delete(store, requests)
     return {"changed": True, "authority": None, "diff": {"before": before, "after": {}}}

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import SkupperTlsError
@@ -40,11 +40,13 @@ class Records:
         certificates: with the authorities of their revisions.
         authorities: their names.
         used: the authorities that others use, or certificates that others use.
+        signers: by authority, the sites that have an intermediate CA below it.
     """
 
     certificates: Mapping[str, frozenset[str]]
     authorities: frozenset[str]
     used: frozenset[str] = frozenset()
+    signers: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def look(
@@ -60,7 +62,7 @@ def look(
         "remove": params.get("remove") or "",
         "addresses": [],
         "left_out": left_out,
-        "store": {"certificates": [], "authorities": []},
+        "store": {"certificates": [], "authorities": [], "signers": {}},
     }
     try:
         scope = parse_scope(params.get("remove"), services)
@@ -109,8 +111,8 @@ def _store(
     params: Mapping[str, Any],
     context: Context,
     findings: list[Finding],
-) -> tuple[dict[str, list[str]], list[str]]:
-    nothing: dict[str, list[str]] = {"certificates": [], "authorities": []}
+) -> tuple[dict[str, Any], list[str]]:
+    nothing: dict[str, Any] = {"certificates": [], "authorities": [], "signers": {}}
     wanted = params["remove_store"]
     if not params.get("store") and not wanted:
         return nothing, []
@@ -122,7 +124,8 @@ def _store(
         return nothing, []
     served = {name for site in said.values() for name in site.get("served") or []}
     certificates, authorities = leaving_records(scope, records, served, params["default_authority"])
-    names = _names(certificates, authorities)
+    signers = leaving_signers(scope, records, authorities, (context.groups or {}).get("all"))
+    names = ", ".join(_names(certificates, authorities, signers))
     if not names:
         return nothing, []
     if not wanted:
@@ -131,7 +134,9 @@ def _store(
         why = f"{', '.join(left_out)} may still hold them" if left_out else "this run is limited to some of the sites"
         return nothing, [f"the store keeps {names}, for {why}"]
     verb = "would go" if context.check else "go"
-    return {"certificates": certificates, "authorities": authorities}, [f"from the store {verb} {names}"]
+    gone = {"certificates": certificates, "authorities": authorities}
+    by_site: dict[str, dict[str, list[str]]] = {name: {site: [] for site in sites} for name, sites in signers.items()}
+    return {**gone, "signers": by_site}, [f"from the store {verb} {names}"]
 
 
 def _as_warnings(found: Iterable[Finding]) -> list[Finding]:
@@ -141,8 +146,9 @@ def _as_warnings(found: Iterable[Finding]) -> list[Finding]:
     ]
 
 
-def _names(certificates: Iterable[str], authorities: Iterable[str]) -> str:
-    return ", ".join([f"certificate {name}" for name in certificates] + [f"authority {name}" for name in authorities])
+def _names(certificates: Iterable[str], authorities: Iterable[str], signers: Mapping[str, Iterable[str]]) -> list[str]:
+    below = [f"intermediate CA of {site} below {name}" for name, sites in signers.items() for site in sites]
+    return [*(f"certificate {name}" for name in certificates), *(f"authority {name}" for name in authorities), *below]
 
 
 def read_records(store: Store, network: str) -> Records:
@@ -163,11 +169,17 @@ def read_records(store: Store, network: str) -> Records:
                 used |= issuers
             else:
                 found[kind][name] = found[kind].get(name, frozenset()) | issuers
+    signers: dict[str, frozenset[str]] = {}
     for name in store.names("signer"):
         stored = store.read("signer", name)
-        if stored is not None and stored.document.get("network") != network:
-            used |= {str(entry.get("authority") or "") for entry in stored.document.get("revisions") or []}
-    return Records(found["certificate"], frozenset(found["authority"]), frozenset(used))
+        document = stored.document if stored is not None else {}
+        for entry in document.get("revisions") or []:
+            authority = str(entry.get("authority") or "")
+            if document.get("network") != network:
+                used.add(authority)
+            else:
+                signers[authority] = signers.get(authority, frozenset()) | {str(entry.get("site") or "")}
+    return Records(found["certificate"], frozenset(found["authority"]), frozenset(used), signers)
 
 
 def leaving_records(
@@ -201,6 +213,28 @@ def leaving_records(
     return sorted(certificates), sorted(authorities)
 
 
+def leaving_signers(
+    scope: Scope, records: Records, authorities: Iterable[str], hosts: Iterable[str] | None
+) -> dict[str, list[str]]:
+    """Return by authority the sites whose intermediate CA goes; with the authority itself they go anyway.
+
+    Args:
+        authorities: those that go.
+        hosts: the hosts of the inventory, None where that is not known.
+    """
+    gone = set(authorities)
+    staying = {service.tls.signer for service in scope.staying if service.tls.site_intermediates}
+    leaving = {service.tls.signer for service in scope.leaving if service.tls.site_intermediates}
+    found = {}
+    for authority, sites in records.signers.items():
+        if authority in gone or (scope.what == SERVICES and authority not in leaving):
+            continue
+        unknown = set(sites) - set(sites if hosts is None or scope.what == SERVICES else hosts)
+        going = unknown if authority in staying else sites
+        found.update({authority: sorted(going)} if going else {})
+    return found
+
+
 def _named_authorities(services: Iterable[Service], default: str) -> set[str]:
     signers = {service.tls.signer for service in services if service.tls.signer}
     return signers | {service.tls.authority or default for service in services if not service.tls.generated}
@@ -216,13 +250,14 @@ def orphans_in_store(services: Iterable[Service], params: Mapping[str, Any], con
         return _as_warnings(checks.from_error(error, "", "TLS702"))
     scope = Scope(ORPHANS, staying=tuple(services))
     certificates, authorities = leaving_records(scope, records, default=params["default_authority"])
+    signers = leaving_signers(scope, records, authorities, (context.groups or {}).get("all"))
     remedy = (
         f"Run multisite.skupper_tls.remove with -e skupper_tls_remove={ORPHANS} -e skupper_tls_remove_store=true, "
         "or put the service into the inventory"
     )
     return [
         Finding("TLS702", WARNING, "", name, "it belongs to no service of the inventory", "", remedy)
-        for name in [*(f"certificate {name}" for name in certificates), *(f"authority {name}" for name in authorities)]
+        for name in _names(certificates, authorities, signers)
     ]
 
 

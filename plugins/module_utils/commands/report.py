@@ -315,6 +315,6 @@ def _row(step: str, host: str, said: Mapping[str, Any], services: Iterable[Servi
         return host, str(held), leaf or "-", ca or "-", state
     roles = ",".join(f"{address}:{info['role']}" for address, info in (said.get("services") or {}).items())
     dates = [((said.get("secrets") or {}).get(pair.server_secret) or {}).get("certificate") or {} for pair in pairs]
-    until = min((str(entry.get("not_after") or "-") for entry in dates), default="-")
+    until = min((str(entry["not_after"]) for entry in dates if entry.get("not_after")), default="-")
     version, namespace = str(said.get("version") or "-"), str(said.get("namespace") or "-")
     return host, version, namespace, roles or "-", leaf or "-", ca or "-", until[:10], state

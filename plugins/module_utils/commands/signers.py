@@ -212,13 +212,22 @@ def _make(
     raise AssertionError("unreachable")
 
 
-def remove_intermediates(store: Store, authority: str) -> None:
-    """Remove the intermediate CAs below an authority that is to go."""
+def remove_intermediates(
+    store: Store, authority: str, params: Mapping[str, Any], context: Context, hosts: set[str] | None = None
+) -> dict[str, Any]:
+    """Remove the network's intermediate CAs below an authority, by default of all hosts; return what went by host."""
+    gone: dict[str, Any] = {}
     for name in store.names(KIND):
         stored = store.read(KIND, name)
-        revisions = stored.document.get("revisions") or [] if stored is not None else []
-        if stored is not None and any(entry.get("authority") == authority for entry in revisions):
-            store.delete(KIND, name, stored.token)
+        document = stored.document if stored is not None else {}
+        for entry in (document.get("revisions") or [])[-1:]:
+            host = str(entry.get("site") or "")
+            below = entry.get("authority") == authority and document.get("network") == params["network"]
+            if stored is not None and below and (hosts is None or host in hosts):
+                gone[host] = None
+                if not context.check:
+                    store.delete(KIND, name, stored.token)
+    return gone
 
 
 def _subject(host: str, params: Mapping[str, Any]) -> str:

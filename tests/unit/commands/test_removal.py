@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.multisite.skupper_tls.plugins.module_utils.commands.removal_report import (
     Records,
     leaving_records,
+    leaving_signers,
     read_records,
 )
 from ansible_collections.multisite.skupper_tls.plugins.module_utils.skupper.removal import parse_scope
@@ -167,3 +168,40 @@ def test_a_borrower_has_no_part_in_the_owners_requests(tmp_path: Path) -> None:
 def test_the_named_authority_of_the_inventory_is_no_orphan() -> None:
     asked_for = Records({"server-cert-secret": frozenset()}, frozenset({"corp", "unused"}))
     assert leaving_records(parse_scope("orphans", [SHOP]), asked_for, default="corp") == ([], ["unused"])
+
+
+INTER = {"mode": "generated", "signer": "corp", "site_intermediates": True}
+
+
+@pytest.mark.parametrize(
+    ("what", "services", "authorities", "expected"),
+    [
+        ("all", [parsed(tls=INTER)], [], {"corp": ["east", "gone"]}),
+        ("all", [parsed(tls=INTER)], ["corp"], {}),
+        ("payments", [parsed(tls=INTER)], [], {"corp": ["east", "gone"]}),
+        ("payments", [parsed(tls=INTER), parsed(address="stock", tls=INTER)], [], {}),
+        ("payments", [SHOP], [], {}),
+        ("orphans", [parsed(tls=INTER)], [], {"corp": ["gone"]}),
+        ("orphans", [SHOP], [], {"corp": ["east", "gone"]}),
+    ],
+)
+def test_what_intermediate_cas_leave(
+    what: str, services: list[Any], authorities: list[str], expected: dict[str, list[str]]
+) -> None:
+    records = Records({}, frozenset({"corp"}), signers={"corp": frozenset({"east", "gone"})})
+    assert leaving_signers(parse_scope(what, services), records, authorities, ["east", "west"]) == expected
+
+
+def test_intermediate_cas_are_read_and_removed_by_host(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"store": {"path": str(tmp_path / "store")}, "network": "shop", "name": "corp"}
+    sites = {"east": ["payments"], "west": ["payments"]}
+    command("authority", {**options, "site_intermediates": sites})
+    store = DirectoryStore(tmp_path / "store")
+    assert read_records(store, "shop").signers == {"corp": frozenset({"east", "west"})}
+    absent = {**options, "state": "absent", "site_intermediates": {"west": []}}
+    for check in (True, False):
+        result = command("authority", absent, check)
+        assert (result["changed"], result["site_intermediates"]) == (True, {"west": None})
+    assert not command("authority", absent)["changed"]
+    assert read_records(store, "shop").signers == {"corp": frozenset({"east"})}
+    assert store.read("authority", "corp") is not None
