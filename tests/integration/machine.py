@@ -49,7 +49,8 @@ def plain_python(folder: Path) -> Path:
     It is a copy, since the interpreters of pyenv may be in a folder that only their owner may enter.
     """
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    for version in ("3.9", "3.10"):
+    newer = () if os.environ.get("SKUPPER_TLS_TEST_ALL") else ("3.11", "3.12", "3.13")
+    for version in ("3.9", "3.10", *newer):
         for binary in [*root.glob(f"{version}.*/bin/python{version}"), *_on_path(f"python{version}")]:
             base = _output([str(binary), "-I", "-c", "import sys; print(sys.base_prefix)"])
             if not (Path(base) / f"lib/python{version}/os.py").is_file():
@@ -67,7 +68,7 @@ def plain_python(folder: Path) -> Path:
             said = _output([str(python), "-I", "-c", "import importlib.util as i; print(i.find_spec('cryptography'))"])
             assert said == "None"
             return python
-    raise AssertionError("there is no Python 3.9 or 3.10 on this machine, neither on PATH nor made by pyenv")
+    raise AssertionError("there is no Python that a host may have on this machine, neither on PATH nor made by pyenv")
 
 
 def _on_path(name: str) -> list[Path]:
