@@ -416,7 +416,8 @@ class SystemSite:
             environment.setdefault("XDG_RUNTIME_DIR", runtime)  # systemctl --user and podman need it, sudo drops it
         with self._locked():
             try:
-                ended = subprocess.run(
+                # Ansible's run_command is a module's, and there is none here: this runs without Ansible on the host.
+                ended = subprocess.run(  # pylint: disable=ansible-bad-function
                     command,
                     check=False,
                     env=environment,
