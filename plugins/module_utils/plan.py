@@ -15,6 +15,9 @@ from .skupper.desired import SECRET_KINDS, Item
 OURS = "ours"
 FOREIGN = "foreign"
 
+UNKNOWN = "known after the run"
+"""Stands, in check mode, for what cannot be known before."""
+
 Describe = Callable[[bytes], "list[Any]"]
 """Turns PEM certificates into what may be shown: subject, alternative names, not after, fingerprint."""
 

@@ -10,11 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import InputError, StoreError, raise_all
+from ..plan import UNKNOWN
 from ..skupper import checks as numbered
 from ..skupper import names as label_names
 from ..stores import records
 from ..stores import requests as stored_requests
-from ..stores.base import Store, agreed
+from ..stores.base import Store, agreed, every
 from ..stores.records import Record
 from ..stores.requests import Requests
 from ..x509 import certificates, chain, checks, describe, keys, names, pem, rules
@@ -38,15 +39,10 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     # Another run, or another slice of this job, may be first: then its CA is the one.
     result = {"name": params["name"], **agreed(lambda: _once(store, params, context))}
     if params.get("site_intermediates") and params["state"] == "present" and not result.get("waiting"):
-        made = _site_intermediates(params, context)
+        authority = records.load(store, KIND, params["name"], params["network"])
+        made = signers.make_intermediates(store, authority, params["site_intermediates"], params, context)
         result.update(changed=bool(result["changed"] or made), site_intermediates=made)
     return result
-
-
-def _site_intermediates(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    store = open_store(params, context)
-    authority = records.load(store, KIND, params["name"], params["network"])
-    return signers.make_intermediates(store, authority, params["site_intermediates"], params, context)
 
 
 def _once(store: Store, params: Mapping[str, Any], context: Context) -> dict[str, Any]:
@@ -126,7 +122,7 @@ def _new(store: Store, requests: Requests, params: Mapping[str, Any], context: C
     shown = describe.describe(certificates_[0])
     if context.check:
         if origin == "generated":
-            shown.update(_UNKNOWN)
+            shown.update(serial_number=UNKNOWN, sha256=UNKNOWN)
         bundle = _bundle(tuple(certificates_)) if origin == "imported" else ""
         result = _result(True, shown, bundle, key is not None, None, {}, networks)
         # For the certificates that the same run would issue or import; of a generated one it is a stand-in.
@@ -136,9 +132,6 @@ def _new(store: Store, requests: Requests, params: Mapping[str, Any], context: C
     record = records.save(store, None, identity, certificates_, key_pem, details, context.now, networks)
     result = _result(True, shown, _bundle(record.certificates), key is not None, record, {}, networks)
     return result, certificates_[0]
-
-
-_UNKNOWN = {"serial_number": "known after the run", "sha256": "known after the run"}
 
 
 def _existing(
@@ -310,9 +303,8 @@ def _users(store: Store, record: Record) -> list[tuple[str, str]]:
     found = [
         (name, str(stored.document.get("network")), kind)
         for kind in ("certificate", signers.KIND)
-        for name in store.names(kind)
-        if (stored := store.read(kind, name)) is not None
-        and any(entry.get("authority") == record.name for entry in stored.document.get("revisions") or [])
+        for name, stored in every(store, kind)
+        if any(entry.get("authority") == record.name for entry in stored.document.get("revisions") or [])
     ]
     return [(name, network) for name, network, kind in found if kind == "certificate" or network != record.network]
 

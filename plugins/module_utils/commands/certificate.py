@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from ..errors import InputError, StoreError, raise_all
+from ..plan import UNKNOWN
 from ..skupper import names as label_names
 from ..stores import records
 from ..stores import requests as stored_requests
@@ -20,7 +21,6 @@ from ..stores.requests import Requests
 from ..x509 import certificates, chain, checks, describe, expiry, keys, names, pem, rules
 from . import requesting, summaries
 from .context import Context, open_store, passphrase
-from .requesting import UNKNOWN
 from .sources.base import Source
 from .sources.chosen import read_source
 
@@ -290,14 +290,9 @@ def _reason(
         return "another authority"
     if not _due(leaf, rule, context):
         return ""
-    if authority is not None and not _renewal_helps(leaf, authority):
-        return ""
+    if authority is not None and authority.not_after <= leaf.not_valid_after_utc:
+        return ""  # a new one would end with its CA at the same time
     return "due for renewal"
-
-
-def _renewal_helps(leaf: Any, authority: Record) -> bool:
-    """Return whether a new certificate could last longer; not when its CA ends at the same time."""
-    return bool(min(cert.not_valid_after_utc for cert in authority.certificates) > leaf.not_valid_after_utc)
 
 
 def _differences(leaf: Any, request: certificates.CertificateRequest) -> list[str]:

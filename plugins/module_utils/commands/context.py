@@ -83,7 +83,8 @@ def open_site(params: Mapping[str, Any], context: Context) -> Site:
             return site
         address = replace(address, data_home=str(home or ""))
     # What a command will ask for; what is wrong with the services it finds out by itself.
-    services, _problems = sound_services(params.get("services") or [], context.groups, context.host)
+    listed, overrides = params.get("services") or [], params.get("overrides")
+    services, _problems = sound_services(listed, context.groups, context.host, overrides=overrides)
     kind = SiteKind(address.platform, "v2")
     return RemoteSite(address, context.reach, secret_names(services, kind), item_kinds(services, kind))
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import SkupperTlsError
@@ -14,8 +14,9 @@ from ..skupper import checks
 from ..skupper.checks import ERROR, WARNING, Finding
 from ..skupper.removal import OPTION, ORPHANS, SERVICES, Scope, offers, parse_scope
 from ..skupper.services import DEFAULT_AUTHORITY, Service, secret_pairs
-from ..stores.base import Store
+from ..stores.base import Store, every
 from .context import Context, open_store
+from .signers import KIND as SIGNER
 
 STEPS = ("removal", "unexposed", "removed")
 HEADERS = {
@@ -28,6 +29,9 @@ AFTERMATH = {
     "unexposed": "no secret was removed anywhere; run again after mending it",
     "removed": "nothing was removed from the store; run again after mending it",
 }
+
+NOTHING: Mapping[str, Any] = {"certificates": [], "authorities": [], "signers": {}}
+"""Of the store, what goes if nothing does."""
 
 Sites = Mapping[str, Mapping[str, Any]]
 
@@ -62,7 +66,7 @@ def look(
         "remove": params.get("remove") or "",
         "addresses": [],
         "left_out": left_out,
-        "store": {"certificates": [], "authorities": [], "signers": {}},
+        "store": NOTHING,
     }
     try:
         scope = parse_scope(params.get("remove"), services)
@@ -90,10 +94,7 @@ def _left_out(findings: list[Finding], skip: bool) -> list[str]:
     )  # fmt: skip
     severity = WARNING if skip else ERROR
     findings[:] = [
-        Finding(entry.check, severity, entry.site, entry.subject, entry.message, entry.found, remedy)
-        if entry.check == "TLS101"
-        else entry
-        for entry in findings
+        replace(entry, severity=severity, remedy=remedy) if entry.check == "TLS101" else entry for entry in findings
     ]
     return missed if skip else []
 
@@ -111,39 +112,44 @@ def _store(
     params: Mapping[str, Any],
     context: Context,
     findings: list[Finding],
-) -> tuple[dict[str, Any], list[str]]:
-    nothing: dict[str, Any] = {"certificates": [], "authorities": [], "signers": {}}
+) -> tuple[Mapping[str, Any], list[str]]:
     wanted = params["remove_store"]
     if not params.get("store") and not wanted:
-        return nothing, []
+        return NOTHING, []
     try:
         records = read_records(open_store(params, context), params["network"])
     except SkupperTlsError as error:
         found = checks.from_error(error, "", "TLS701")
         findings += found if wanted else _as_warnings(found)
-        return nothing, []
+        return NOTHING, []
     served = {name for site in said.values() for name in site.get("served") or []}
-    certificates, authorities = leaving_records(scope, records, served, params["default_authority"])
-    signers = leaving_signers(scope, records, authorities, (context.groups or {}).get("all"))
-    names = ", ".join(_names(certificates, authorities, signers))
+    leaving = _leaving(scope, records, served, params, context)
+    names = ", ".join(_names(*leaving))
     if not names:
-        return nothing, []
+        return NOTHING, []
     if not wanted:
-        return nothing, [f"the store keeps {names}; skupper_tls_remove_store: true removes them as well"]
+        return NOTHING, [f"the store keeps {names}; skupper_tls_remove_store: true removes them as well"]
     if left_out or params["limited"]:
         why = f"{', '.join(left_out)} may still hold them" if left_out else "this run is limited to some of the sites"
-        return nothing, [f"the store keeps {names}, for {why}"]
+        return NOTHING, [f"the store keeps {names}, for {why}"]
     verb = "would go" if context.check else "go"
-    gone = {"certificates": certificates, "authorities": authorities}
+    certificates, authorities, signers = leaving
     by_site: dict[str, dict[str, list[str]]] = {name: {site: [] for site in sites} for name, sites in signers.items()}
-    return {**gone, "signers": by_site}, [f"from the store {verb} {names}"]
+    gone = {"certificates": certificates, "authorities": authorities, "signers": by_site}
+    return gone, [f"from the store {verb} {names}"]
+
+
+def _leaving(
+    scope: Scope, records: Records, served: Iterable[str], params: Mapping[str, Any], context: Context
+) -> tuple[list[str], list[str], dict[str, list[str]]]:
+    """Return the certificates, the authorities, and by authority the sites' intermediate CAs that go."""
+    certificates, authorities = leaving_records(scope, records, served, params["default_authority"])
+    hosts = (context.groups or {}).get("all")
+    return certificates, authorities, leaving_signers(scope, records, authorities, hosts)
 
 
 def _as_warnings(found: Iterable[Finding]) -> list[Finding]:
-    return [
-        Finding(entry.check, WARNING, entry.site, entry.subject, entry.message, entry.found, entry.remedy)
-        for entry in found
-    ]
+    return [replace(entry, severity=WARNING) for entry in found]
 
 
 def _names(certificates: Iterable[str], authorities: Iterable[str], signers: Mapping[str, Iterable[str]]) -> list[str]:
@@ -161,21 +167,18 @@ def read_records(store: Store, network: str) -> Records:
     used: set[str] = set()
     # A certificate that is only requested yet has a key in the store as well, which goes by the same name.
     for kind, place in [(kind, f"{kind}{suffix}") for kind in found for suffix in ("", "-request")]:
-        for name in store.names(place):
-            stored = store.read(place, name)
-            document = stored.document if stored is not None else {}
+        for name, stored in every(store, place):
+            document = stored.document
             issuers = frozenset(str(entry.get("authority") or "") for entry in document.get("revisions") or [])
             if document.get("network") != network or document.get("networks"):
                 used |= issuers
             else:
                 found[kind][name] = found[kind].get(name, frozenset()) | issuers
     signers: dict[str, frozenset[str]] = {}
-    for name in store.names("signer"):
-        stored = store.read("signer", name)
-        document = stored.document if stored is not None else {}
-        for entry in document.get("revisions") or []:
+    for dummy, stored in every(store, SIGNER):
+        for entry in stored.document.get("revisions") or []:
             authority = str(entry.get("authority") or "")
-            if document.get("network") != network:
+            if stored.document.get("network") != network:
                 used.add(authority)
             else:
                 signers[authority] = signers.get(authority, frozenset()) | {str(entry.get("site") or "")}
@@ -248,16 +251,14 @@ def orphans_in_store(services: Iterable[Service], params: Mapping[str, Any], con
         records = read_records(open_store(params, context), params["network"])
     except SkupperTlsError as error:
         return _as_warnings(checks.from_error(error, "", "TLS702"))
-    scope = Scope(ORPHANS, staying=tuple(services))
-    certificates, authorities = leaving_records(scope, records, default=params["default_authority"])
-    signers = leaving_signers(scope, records, authorities, (context.groups or {}).get("all"))
+    leaving = _leaving(Scope(ORPHANS, staying=tuple(services)), records, (), params, context)
     remedy = (
         f"Run multisite.skupper_tls.remove with -e skupper_tls_remove={ORPHANS} -e skupper_tls_remove_store=true, "
         "or put the service into the inventory"
     )
     return [
         Finding("TLS702", WARNING, "", name, "it belongs to no service of the inventory", "", remedy)
-        for name in _names(certificates, authorities, signers)
+        for name in _names(*leaving)
     ]
 
 

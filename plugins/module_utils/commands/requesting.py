@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..plan import UNKNOWN
 from ..stores import records
 from ..stores import requests as stored_requests
 from ..stores.base import Store, agreed
@@ -21,7 +22,6 @@ from ..x509 import certificates, describe, keys, rules
 from .context import Context, passphrase
 from .sources.base import Source
 
-UNKNOWN = "known after the run"
 _NEW = ".new-"
 
 

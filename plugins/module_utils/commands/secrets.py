@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import SiteError, StoreError, raise_all
-from ..plan import OURS, Change, Observed, Pending, Plan, diff, joined, plan
+from ..plan import OURS, UNKNOWN, Change, Observed, Pending, Plan, diff, joined, plan
 from ..sites.base import Site
-from ..skupper import mounts
 from ..skupper.desired import Item, Material, SiteKind, secret_items, secret_names, site_problems
 from ..skupper.names import SERVICE_CA
 from ..skupper.removal import USERS, uses
@@ -211,8 +210,8 @@ def predicted_fingerprints(
     found = {}
     for pair in secret_pairs(services):
         if pair.generated:
-            found.update({pair.server_secret: mounts.UNKNOWN} if pair.server_secret in touched else {})
-            found.update({pair.ca_secret: mounts.UNKNOWN} if SERVICE_CA in touched else {})
+            found.update({pair.server_secret: UNKNOWN} if pair.server_secret in touched else {})
+            found.update({pair.ca_secret: UNKNOWN} if SERVICE_CA in touched else {})
             continue
         found[pair.server_secret] = _fingerprint(data[pair.server_secret]["tls.crt"], in_order=True)
         found[pair.ca_secret] = _fingerprint(data[pair.ca_secret]["ca.crt"], in_order=False)
@@ -222,7 +221,7 @@ def predicted_fingerprints(
 def _fingerprint(value: Any, in_order: bool) -> str:
     if isinstance(value, Pending):
         shown = value.shown if isinstance(value.shown, list) else []
-        prints = [str(entry.get("sha256") or mounts.UNKNOWN) for entry in shown] or [mounts.UNKNOWN]
+        prints = [str(entry.get("sha256") or UNKNOWN) for entry in shown] or [UNKNOWN]
     else:
         prints = [describe.fingerprint(cert) for cert in pem.parse_certificates(value, "secrets")]
     return " ".join(prints if in_order else sorted(prints))

@@ -8,14 +8,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from ..errors import InputError, SkupperTlsError, StoreConflict, StoreError, raise_all
-from ..plan import Pending
+from ..errors import InputError, SkupperTlsError, StoreError, raise_all
+from ..plan import UNKNOWN, Pending
 from ..skupper.desired import Item, Material, SiteKind, signer_item
 from ..skupper.services import Service, Tls, signing
 from ..stores import records
-from ..stores.base import Store
+from ..stores.base import Store, agreed, every
 from ..stores.records import Record
 from ..x509 import certificates, describe, expiry, keys, pem, rules
 from .context import Context, open_store, passphrase
@@ -23,8 +24,6 @@ from .context import Context, open_store, passphrase
 KIND = "signer"
 KEY_TYPE = "rsa-2048"
 RENEW_BEFORE = expiry.RenewBefore.parse("1/3", "renew_before")
-ATTEMPTS = 5
-UNKNOWN = "known after the run"
 
 
 def record_name(network: str, authority: str, host: str) -> str:
@@ -34,7 +33,7 @@ def record_name(network: str, authority: str, host: str) -> str:
 
 
 def site_signer(
-    services: Iterable[Service], kind: SiteKind, params: Mapping[str, Any], context: Context, store: Store | None = None
+    services: Iterable[Service], kind: SiteKind, params: Mapping[str, Any], context: Context
 ) -> Item | None:
     """Return the CA of the store that the site is to sign with, None if it is to sign with its own.
 
@@ -45,7 +44,7 @@ def site_signer(
     pair = signing(services)
     if pair is None or not pair.signer:
         return None
-    store = store or open_store(params, context)
+    store = open_store(params, context)
     authority = records.load(store, "authority", pair.signer, params["network"])
     record = authority
     if pair.site_intermediates:
@@ -57,7 +56,7 @@ def site_signer(
             return pending_signer(kind)
         raise _missing(pair, context, store)
     key = records.load_key(record, passphrase(params))
-    raise_all(problem.at(context.host) for problem in key_problems(key.public_key(), pair.signer))
+    raise_all(problem.at(context.host) for problem in _type_problems(keys.key_type_of(key.public_key()), pair.signer))
     chain = list(record.certificates)
     chain += [cert for cert in authority.certificates if cert not in chain]
     anchors = pem.certificates_to_pem(list(authority.anchors))
@@ -93,7 +92,7 @@ def signer_problems(
         key_type, has_key = keys.key_type_of(record.certificates[0].public_key()), bool(record.key_pem)
     if not has_key:
         return [_without_key(pair.signer)]
-    return [] if pair.site_intermediates else list(_type_problems(key_type, pair.signer))
+    return [] if pair.site_intermediates else [*_type_problems(key_type, pair.signer)]
 
 
 def _not_made(signer: str) -> InputError:
@@ -131,12 +130,8 @@ def _missing(pair: Tls, context: Context, store: Store) -> StoreError:
     )
 
 
-def key_problems(public_key: Any, authority: str) -> list[InputError]:
-    """Return what keeps Skupper from signing with a key."""
-    return _type_problems(keys.key_type_of(public_key), authority)
-
-
 def _type_problems(found: str, authority: str) -> list[InputError]:
+    """Return what keeps Skupper from signing with a key of that type."""
     if found.startswith("rsa-"):
         return []
     return [
@@ -170,7 +165,8 @@ def make_intermediates(
     """
     made: dict[str, Any] = {}
     for host, permitted in wanted.items():
-        shown = _make(store, authority, host, list(permitted), params, context)
+        # Another run, or another slice of this job, may be first: then what it made is looked at.
+        shown = agreed(partial(_make, store, authority, host, list(permitted), params, context))
         if shown is not None:
             made[host] = shown
     return made
@@ -180,36 +176,29 @@ def _make(
     store: Store, authority: Record | None, host: str, permitted: list[str], params: Mapping[str, Any], context: Context
 ) -> dict[str, Any] | None:
     identity = (params["network"], KIND, record_name(params["network"], params["name"], host))
-    for attempt in range(ATTEMPTS):
-        record = records.load(store, KIND, identity[2], params["network"])
-        if record is not None and authority is not None and _fits(record, authority, permitted, context):
-            return None
-        if authority is None:
-            return {"subject": _subject(host, params), "permitted_names": permitted}
-        kept = record is not None and not _outdated(record, authority, context)
-        key = records.load_key(record, passphrase(params)) if record and kept else keys.generate_key(KEY_TYPE)
-        made = certificates.build_intermediate(
-            certificates.AuthorityRequest(_subject(host, params), KEY_TYPE, params["validity_days"]),
-            key.public_key(),
-            permitted,
-            authority.certificates[0],
-            records.load_key(authority, passphrase(params)),
-            context.now,
-            authority.certificates[1:],
-        )
-        shown = {**describe.describe(made), "permitted_names": permitted}
-        if context.check:
-            return {**shown, "serial_number": UNKNOWN, "sha256": UNKNOWN}
-        try:
-            details = {"source": "issued", "site": host, "authority": params["name"]}
-            key_pem = keys.key_to_pem(key, passphrase(params))
-            records.save(store, record, identity, [made], key_pem, details, context.now)
-            return shown
-        except StoreConflict:
-            # Another run, or another slice of this job, was first: look at what it made.
-            if attempt == ATTEMPTS - 1:
-                raise
-    raise AssertionError("unreachable")
+    record = records.load(store, KIND, identity[2], params["network"])
+    if authority is None:
+        return {"subject": _subject(host, params), "permitted_names": permitted}
+    outdated = record is None or _outdated(record, authority, context)
+    if record is not None and not outdated and _permits(record, permitted):
+        return None
+    key = keys.generate_key(KEY_TYPE) if record is None or outdated else records.load_key(record, passphrase(params))
+    made = certificates.build_intermediate(
+        certificates.AuthorityRequest(_subject(host, params), KEY_TYPE, params["validity_days"]),
+        key.public_key(),
+        permitted,
+        authority.certificates[0],
+        records.load_key(authority, passphrase(params)),
+        context.now,
+        authority.certificates[1:],
+    )
+    shown = {**describe.describe(made), "permitted_names": permitted}
+    if context.check:
+        return {**shown, "serial_number": UNKNOWN, "sha256": UNKNOWN}
+    details = {"source": "issued", "site": host, "authority": params["name"]}
+    key_pem = keys.key_to_pem(key, passphrase(params))
+    records.save(store, record, identity, [made], key_pem, details, context.now)
+    return shown
 
 
 def remove_intermediates(
@@ -217,16 +206,14 @@ def remove_intermediates(
 ) -> dict[str, Any]:
     """Remove the network's intermediate CAs below an authority, by default of all hosts; return what went by host."""
     gone: dict[str, Any] = {}
-    for name in store.names(KIND):
-        stored = store.read(KIND, name)
-        document = stored.document if stored is not None else {}
-        for entry in (document.get("revisions") or [])[-1:]:
-            host = str(entry.get("site") or "")
-            below = entry.get("authority") == authority and document.get("network") == params["network"]
-            if stored is not None and below and (hosts is None or host in hosts):
-                gone[host] = None
-                if not context.check:
-                    store.delete(KIND, name, stored.token)
+    for name, stored in every(store, KIND):
+        latest = (stored.document.get("revisions") or [{}])[-1]
+        host = str(latest.get("site") or "")
+        below = latest.get("authority") == authority and stored.document.get("network") == params["network"]
+        if below and (hosts is None or host in hosts):
+            gone[host] = None
+            if not context.check:
+                store.delete(KIND, name, stored.token)
     return gone
 
 
@@ -236,13 +223,13 @@ def _subject(host: str, params: Mapping[str, Any]) -> str:
     return f"CN={name if plain else record_name(params['network'], params['name'], host)}"
 
 
-def _fits(record: Record, authority: Record, permitted: Sequence[str], context: Context) -> bool:
-    found = certificates.permitted_names(record.certificates[0])
-    return not _outdated(record, authority, context) and sorted(found) == sorted(permitted)
+def _permits(record: Record, permitted: Sequence[str]) -> bool:
+    return sorted(certificates.permitted_names(record.certificates[0])) == sorted(permitted)
 
 
 def _outdated(record: Record, authority: Record, context: Context) -> bool:
     made = record.certificates[0]
     due = expiry.is_due(made.not_valid_before_utc, made.not_valid_after_utc, RENEW_BEFORE, context.now)
-    helps = min(cert.not_valid_after_utc for cert in authority.certificates) > made.not_valid_after_utc
-    return not rules.issued_by(made, authority.certificates[0]) or (due and helps)
+    return not rules.issued_by(made, authority.certificates[0]) or (
+        due and authority.not_after > made.not_valid_after_utc
+    )

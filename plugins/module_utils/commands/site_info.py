@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Callable
 
 from ..errors import InputError, NotPermitted, SkupperTlsError
-from ..plan import Observed, joined, plan
+from ..plan import Change, Observed, joined, plan
 from ..sites.base import Health, Site
 from ..sites.kubernetes import is_ready
 from ..skupper import checks, mounts
@@ -266,18 +266,14 @@ def _certificate_findings(
     except SkupperTlsError as error:
         return checks.from_error(error, context.host)
     plans = generated.certificate_plans(services, kind, context.host, signer, observed, adopt=True)
-    return [
-        Finding(
-            "TLS401",
-            ERROR,
-            context.host,
-            f"{change.item.kind}/{change.item.name}",
-            f"{change.item.kind} is {'missing' if change.action == 'create' else 'not as planned'}",
-            "",
-            "Run the step distribute for this site",
-        )
-        for change in joined(*plans).changes
-    ]
+    return [_differs(context.host, change, "distribute") for change in joined(*plans).changes]
+
+
+def _differs(host: str, change: Change, step: str, severity: str = ERROR) -> Finding:
+    """Return the finding for what a step would change."""
+    subject = f"{change.item.kind}/{change.item.name}"
+    message = f"{change.item.kind} is {'missing' if change.action == 'create' else 'not as planned'}"
+    return Finding("TLS401", severity, host, subject, message, "", f"Run the step {step} for this site")
 
 
 def _service_findings(
@@ -293,19 +289,7 @@ def _service_findings(
     findings = []
     for change in plan(wanted, observed, adopt=True).changes:
         mounted_late = change.item.kind == "Workload" and mounts.parse_name(change.item.name)[2] in late
-        state = "missing" if change.action == "create" else "not as planned"
-        subject = f"{change.item.kind}/{change.item.name}"
-        findings.append(
-            Finding(
-                "TLS401",
-                WARNING if mounted_late else ERROR,
-                host,
-                subject,
-                f"{change.item.kind} is {state}",
-                "",
-                "Run the step expose for this site",
-            )
-        )
+        findings.append(_differs(host, change, "expose", WARNING if mounted_late else ERROR))
     unsettled = {finding.subject for finding in findings}
     for key in _to_take_up(wanted, services, observed, kind):
         if f"{key[0]}/{key[1]}" not in unsettled and not is_ready(key, observed.get(key)):

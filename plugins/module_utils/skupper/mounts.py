@@ -20,14 +20,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import SiteError, SkupperTlsError
-from ..plan import FOREIGN, OURS, Observed
+from ..plan import FOREIGN, OURS, UNKNOWN, Observed
 from .desired import SECRET_KEYS, Item
 from .names import ADDRESS_LABEL, MANAGED_BY, MOUNTS_LABEL
 from .services import Mount, Service
 
 LABEL = MOUNTS_LABEL
-UNKNOWN = "known after the run"
-
 _KEYS: Mapping[str, Sequence[str]] = {"server": SECRET_KEYS, "ca": ("ca.crt",)}
 _VOLUME = "skupper-tls-"
 _KINDS = {"deployment": "Deployment", "statefulset": "StatefulSet", "daemonset": "DaemonSet"}

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Callable, Protocol, TypeVar
 
@@ -49,6 +49,14 @@ class Store(Protocol):
 
     def describe(self) -> str:
         """Return where the store is, for messages."""
+
+
+def every(store: Store, kind: str) -> Iterator[tuple[str, Stored]]:
+    """Return all records of a kind, of any network, by name."""
+    for name in store.names(kind):
+        stored = store.read(kind, name)
+        if stored is not None:
+            yield name, stored
 
 
 def agreed(once: Callable[[], ResultT]) -> ResultT:

@@ -65,6 +65,12 @@ class Record:
         return self.network, *self.stored.document.get("networks", ())
 
     @property
+    def not_after(self) -> datetime:
+        """When it ends: with the first of its certificates that does."""
+        ends: list[datetime] = [certificate.not_valid_after_utc for certificate in self.certificates]
+        return min(ends)
+
+    @property
     def anchors(self) -> tuple[Any, ...]:
         """Of an authority: the certificates that peers must trust (self-signed)."""
         return tuple(cert for cert in self.certificates if cert.subject == cert.issuer)
